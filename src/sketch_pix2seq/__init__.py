@@ -1,0 +1,21 @@
+"""Learns to draw many categories of things the way people draw them, stroke by stroke, from pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sketch_pix2seq.sketch import Sketch
+
+if TYPE_CHECKING:
+    from sketch_pix2seq.drawing.pretrained import load_model
+
+__version__ = "0.1.0"
+__all__ = ["Sketch", "__version__", "load_model"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "load_model":
+        from sketch_pix2seq.drawing.pretrained import load_model
+
+        return load_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,62 @@
+"""Strokes -> ink: the one renderer, so that every picture a model sees has the same line.
+
+A `RasterSpec` travels with every model. Ink is uint8, 0 = paper, 255 = line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.sketch import CANVAS_SIZE, Sketch
+
+_SHIFT = 4
+"""Fractional bits of OpenCV's sub-pixel coordinates."""
+
+
+@dataclass(frozen=True)
+class RasterSpec:
+    """How ink is drawn: anti-aliased, centred, aspect kept."""
+
+    size: int = 48
+    """Side of the square picture, in pixels."""
+    line: int = 1
+    """Width of the line, in pixels."""
+    margin: float = 1.5
+    """Paper left free on each side of the longest side, in pixels."""
+
+    @property
+    def pixels_per_unit(self) -> float:
+        """Pixels a canvas unit of a fitted sketch (longest side 255)."""
+        return (self.size - 1 - 2 * self.margin) / CANVAS_SIZE
+
+
+def render(sketch: Sketch, spec: RasterSpec) -> NDArray[np.uint8]:
+    """Ink ``(size, size)`` of one sketch, which is fitted first. A sketch without strokes gives blank paper."""
+    if not sketch.strokes:
+        return np.zeros((spec.size, spec.size), np.uint8)
+    left, top, right, bottom = sketch.bounds()
+    side = max(right - left, bottom - top)
+    scale = (spec.size - 1 - 2 * spec.margin) / side if side > 0 else 1.0
+    centre = np.array([(left + right) / 2, (top + bottom) / 2])
+    middle = (spec.size - 1) / 2
+    return _draw([(stroke - centre) * scale + middle for stroke in sketch.strokes], spec)
+
+
+def render_fitted(centred: NDArray[np.float32], stroke_ends: NDArray[np.integer], spec: RasterSpec) -> NDArray[np.uint8]:
+    """Ink of one sketch whose bounds are already centred on (0, 0) with a longest side of 255 units.
+
+    centred: all points in order ``(points, 2)``; stroke_ends: index after the last point of each stroke.
+    """
+    return _draw(np.split(centred * spec.pixels_per_unit + (spec.size - 1) / 2, stroke_ends[:-1]), spec)
+
+
+def _draw(strokes: Sequence[NDArray[np.floating]], spec: RasterSpec) -> NDArray[np.uint8]:
+    ink = np.zeros((spec.size, spec.size), np.uint8)
+    lines = [np.rint(stroke * (1 << _SHIFT)).astype(np.int32) for stroke in strokes]
+    cv2.polylines(ink, lines, False, 255, spec.line, cv2.LINE_AA, _SHIFT)
+    return ink
