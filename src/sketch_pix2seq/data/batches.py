@@ -1,0 +1,332 @@
+"""SketchSet -> augmented, length-bucketed batches.
+
+Every batch is a function of (set, settings, seed, step) alone: training resumes at any step, and several processes see
+disjoint parts of the same global batch. The ink is rendered from the very strokes that the decoder is taught.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.data.store import SPLITS, Points, SketchSet, Split
+from sketch_pix2seq.errors import DataError
+from sketch_pix2seq.raster import RasterSpec, render_fitted
+from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray
+
+Start = Literal["first", "centre"]
+
+PEN_DOWN, PEN_UP, PEN_END = 0, 1, 2
+"""The three pen states, in the order of stroke-5's last three columns."""
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """What is varied each time a sketch is seen. The result is fitted to the canvas again."""
+
+    scale: float = 0.15
+    """Width and height are each multiplied by a factor within 1 +- this."""
+    drop: float = 0.10
+    """Probability that a point inside a stroke is left out."""
+    rotation: float = 5.0
+    """Rotation by up to this many degrees, either way."""
+    shear: float = 0.1
+    """Shear by up to this share of the height, either way."""
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How sketches become batches."""
+
+    size: int = 128
+    """Sketches a batch and process."""
+    max_points: int = 250
+    """Longer sketches are left out of training."""
+    balance: float = 0.5
+    """Categories are drawn in proportion to their size to this power: 1 = as they come, 0 = all equally often."""
+    bucket: int = 64
+    """Batches whose sketches are sorted by length together; 1 = no bucketing."""
+    augment: AugmentSettings = AugmentSettings()
+    """Augmentation of the training split."""
+
+
+@dataclass(frozen=True)
+class SequenceSpec:
+    """How points become rows for the decoder; travels with the model."""
+
+    start: Start = "centre"
+    """Where the pen is before the first row: the "centre" of the drawing's bounds, or on its "first" point, as in sketch-rnn."""
+    scale: float = 1.0
+    """Canvas units a unit of the model: the standard deviation of the training set's offsets."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sketches in time-major packed rows, as in torch's PackedSequence: longest first, no padding anywhere.
+
+    ink: ``(sketches, size, size)`` uint8. offsets: ``(rows, 2)`` float32 in model units, pen: ``(rows,)`` int64 state
+    after the row, before: ``(rows, 2)`` float32, the pen's absolute place before the row in canvas units from the
+    centre; the last row of each sketch is its end row. counts: ``(time,)`` int64, sketches that have a row t.
+    indices: ``(sketches,)`` where in the set each came from; categories: ``(sketches,)`` int64.
+    """
+
+    ink: NDArray[np.uint8]
+    offsets: FloatArray
+    pen: NDArray[np.int64]
+    before: FloatArray
+    counts: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    categories: NDArray[np.int64]
+
+
+def collate(
+    points: Points, spec: SequenceSpec, raster: RasterSpec, augment: AugmentSettings | None = None,
+    seeds: NDArray[np.uint64] | None = None,
+) -> tuple[Batch, NDArray[np.int64]]:
+    """One batch from sketches end to end, and the order in which their places in it are taken (longest first).
+
+    seeds: ``(sketches,)``, one a sketch, for the augmentation; needed with ``augment``. ``indices`` and ``categories``
+    of the batch are the order itself and zeros: `Loader` fills them.
+    """
+    if augment is not None:
+        if seeds is None:
+            raise ValueError("augmentation needs one seed a sketch")
+        points = _augmented(points, augment, seeds)
+    xy, ends, starts = _fitted(points), points.ends, points.starts
+    n = len(starts) - 1
+    first = np.zeros(len(xy), bool)
+    first[starts[:-1]] = True
+    origin = xy[starts[:-1]] if spec.start == "first" else np.zeros((n, 2), np.float32)
+    before = np.empty_like(xy)
+    before[1:] = xy[:-1]
+    before[starts[:-1]] = origin
+    keep = ~first | ends if spec.start == "first" else np.ones(len(xy), bool)
+    sketch = np.repeat(np.arange(n), np.diff(starts))[keep]
+    lengths = np.bincount(sketch, minlength=n)
+    ranks = np.empty(n, np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    ranks[order] = np.arange(n)
+    time = np.arange(len(sketch)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+
+    rows_time = np.concatenate([time, lengths])
+    rows_rank = np.concatenate([ranks[sketch], ranks])
+    packed = np.argsort(rows_time * n + rows_rank, kind="stable")
+    last = xy[starts[1:] - 1]
+    offsets = np.concatenate([(xy[keep] - before[keep]) / spec.scale, np.zeros((n, 2), np.float32)])
+    pen = np.concatenate([np.where(ends[keep], PEN_UP, PEN_DOWN), np.full(n, PEN_END)])
+    ink = np.stack([_render(xy, ends, starts, i, raster) for i in order])
+    batch = Batch(
+        ink,
+        offsets[packed].astype(np.float32),
+        pen[packed],
+        np.concatenate([before[keep], last])[packed],
+        np.bincount(rows_time),
+        order,
+        np.zeros(n, np.int64),
+    )
+    return batch, order
+
+
+class Loader:
+    """Batches of one split, for one of several processes, from any step on.
+
+    An epoch draws as many sketches as the split has, categories balanced; small categories are seen more often. With
+    ``training`` off, each sketch comes once, in order of length, without augmentation.
+    Raises DataError for a split without a sketch of a usable length.
+    """
+
+    def __init__(
+        self,
+        sketches: SketchSet,
+        split: Split,
+        spec: SequenceSpec,
+        raster: RasterSpec,
+        settings: BatchSettings,
+        *,
+        training: bool,
+        seed: int = 0,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.sketches, self.spec, self.raster, self.settings = sketches, spec, raster, settings
+        self.training, self.seed, self.rank, self.processes = training, seed, rank, processes
+        chosen = (sketches.split_ids == SPLITS.index(split)) & (sketches.lengths <= settings.max_points)
+        self._chosen = np.flatnonzero(chosen)
+        if not len(self._chosen):
+            raise DataError(f"{sketches.path}: the split {split!r} has no sketch of at most {settings.max_points} points")
+        self._categories = sketches.category_ids[self._chosen].astype(np.int64)
+        self.global_size = settings.size * processes
+        if training:
+            self.batches_per_epoch = max(1, len(self._chosen) // self.global_size)
+        else:
+            self.batches_per_epoch = -(-len(self._chosen) // self.global_size)
+        self._epoch = -1
+        self._plan: NDArray[np.int64] = np.empty(0, np.int64)
+
+    @property
+    def longest(self) -> int:
+        """Rows of the longest sketch of the split, without its end row: N_max of the published L_R."""
+        return int(self.sketches.lengths[self._chosen].max())
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a global step, this process's part of it."""
+        epoch, place = divmod(step, self.batches_per_epoch)
+        if epoch != self._epoch:
+            self._epoch, self._plan = epoch, self._epoch_plan(epoch)
+        everyone = self._plan[place * self.global_size : (place + 1) * self.global_size]
+        mine = everyone[self.rank :: self.processes]
+        if not len(mine):
+            mine = everyone[:1]
+        chosen = self._chosen[mine]
+        seeds = None
+        if self.training:
+            slots = np.arange(len(everyone), dtype=np.uint64)[self.rank :: self.processes]
+            seeds = _mixed(slots + np.uint64(step) * np.uint64(1 << 20) + np.uint64(self.seed) * np.uint64(1 << 52))
+        points = self.sketches.gather(chosen)
+        batch, order = collate(points, self.spec, self.raster, self.settings.augment if self.training else None, seeds)
+        return Batch(
+            batch.ink, batch.offsets, batch.pen, batch.before, batch.counts, chosen[order],
+            self._categories[mine][order],
+        )
+
+    def stream(self, start: int, stop: int, ahead: int = 4) -> Iterator[Batch]:
+        """Batches ``start`` to ``stop``, made by a thread that stays a few batches ahead."""
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
+        ended = threading.Event()
+
+        def make() -> None:
+            try:
+                for step in range(start, stop):
+                    batch = self.batch(step)
+                    while not ended.is_set():
+                        try:
+                            ready.put(batch, timeout=0.2)
+                            break
+                        except queue.Full:
+                            continue
+                    if ended.is_set():
+                        return
+            except BaseException as error:  # handed to the reader, which raises it
+                ready.put(error)
+
+        thread = threading.Thread(target=make, name="loader", daemon=True)
+        thread.start()
+        try:
+            for _ in range(start, stop):
+                item = ready.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            ended.set()
+            thread.join()
+
+    def _epoch_plan(self, epoch: int) -> NDArray[np.int64]:
+        """Places in the split, in the order of an epoch's global batches."""
+        lengths = self.sketches.lengths[self._chosen]
+        if not self.training:
+            return np.argsort(lengths, kind="stable")
+        rng = np.random.default_rng([self.seed, epoch])
+        total = self.batches_per_epoch * self.global_size
+        drawn = rng.permutation(self._balanced(rng, total))
+        group = self.global_size * self.settings.bucket
+        batches: list[NDArray[np.int64]] = []
+        for begin in range(0, total, group):
+            part = drawn[begin : begin + group]
+            part = part[np.argsort(lengths[part], kind="stable")]
+            batches.extend(np.split(part, len(part) // self.global_size))
+        return np.concatenate([batches[i] for i in rng.permutation(len(batches))])
+
+    def _balanced(self, rng: np.random.Generator, total: int) -> NDArray[np.int64]:
+        """``total`` places: each category's share by size to the power of ``balance``, none of it twice before all once."""
+        sizes = np.bincount(self._categories)
+        present = np.flatnonzero(sizes)
+        weights = sizes[present] ** self.settings.balance
+        quotas = np.floor(weights / weights.sum() * total).astype(np.int64)
+        quotas[np.argsort(-weights, kind="stable")[: total - quotas.sum()]] += 1
+        drawn = []
+        for category, quota in zip(present, quotas, strict=True):
+            places = np.flatnonzero(self._categories == category)
+            rounds = [rng.permutation(places) for _ in range(-(-int(quota) // len(places)))]
+            drawn.append(np.concatenate(rounds)[:quota] if rounds else places[:0])
+        return np.concatenate(drawn)
+
+
+def offset_scale(sketches: SketchSet, spec: SequenceSpec, sample: int = 20_000, seed: int = 0) -> float:
+    """Standard deviation of the training split's offsets, both axes together, in canvas units (sketch-rnn's scale factor).
+
+    Measured on at most ``sample`` sketches, fitted, without augmentation.
+    """
+    indices = sketches.indices("train")
+    if not len(indices):
+        raise DataError(f"{sketches.path}: the split 'train' is empty")
+    if len(indices) > sample:
+        indices = np.sort(np.random.default_rng(seed).choice(indices, sample, replace=False))
+    points = sketches.gather(indices)
+    xy = _fitted(points)
+    steps = np.diff(xy, axis=0)
+    inside = np.ones(len(xy) - 1, bool)
+    inside[points.starts[1:-1] - 1] = False
+    steps = steps[inside]
+    if spec.start == "centre":
+        steps = np.concatenate([steps, xy[points.starts[:-1]]])
+    scale = float(steps.std()) if len(steps) else 0.0
+    return scale if scale > 0 else 1.0
+
+
+def _augmented(points: Points, settings: AugmentSettings, seeds: NDArray[np.uint64]) -> Points:
+    n = len(points.starts) - 1
+    uniform = [_uniform(seeds + np.uint64(k)) * 2 - 1 for k in range(4)]
+    angle = np.deg2rad(settings.rotation) * uniform[2]
+    stretch_x, stretch_y = 1 + settings.scale * uniform[0], 1 + settings.scale * uniform[1]
+    shear = settings.shear * uniform[3]
+    cos, sin = np.cos(angle), np.sin(angle)
+    matrix = np.empty((n, 2, 2))
+    matrix[:, 0, 0], matrix[:, 0, 1] = cos * stretch_x, (cos * shear - sin) * stretch_y
+    matrix[:, 1, 0], matrix[:, 1, 1] = sin * stretch_x, (sin * shear + cos) * stretch_y
+    sketch = np.repeat(np.arange(n), np.diff(points.starts))
+    xy = np.einsum("pij,pj->pi", matrix[sketch], points.xy).astype(np.float32)
+    if settings.drop > 0:
+        begins = np.concatenate([[True], points.ends[:-1]])
+        inner = ~points.ends & ~begins
+        chance = _uniform(seeds[sketch] + (np.arange(len(xy)) - points.starts[sketch] + 16).astype(np.uint64))
+        keep = ~(inner & (chance < settings.drop))
+        starts = np.concatenate([[0], np.cumsum(keep)])[points.starts]
+        return Points(xy[keep], points.ends[keep], starts)
+    return Points(xy, points.ends, points.starts)
+
+
+def _fitted(points: Points) -> FloatArray:
+    """Bounds centred on (0, 0), longest side 255."""
+    low = np.minimum.reduceat(points.xy, points.starts[:-1])
+    high = np.maximum.reduceat(points.xy, points.starts[:-1])
+    side = (high - low).max(axis=1)
+    scale = CANVAS_SIZE / np.where(side > 0, side, CANVAS_SIZE)
+    counts = np.diff(points.starts)
+    fitted: FloatArray = (points.xy - np.repeat((low + high) / 2, counts, axis=0)) * np.repeat(scale, counts)[:, None]
+    return fitted.astype(np.float32)
+
+
+def _render(
+    xy: FloatArray, ends: NDArray[np.bool_], starts: NDArray[np.int64], i: int, raster: RasterSpec
+) -> NDArray[np.uint8]:
+    part = slice(starts[i], starts[i + 1])
+    return render_fitted(xy[part], np.flatnonzero(ends[part]) + 1, raster)
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The splitmix64 finaliser: a well-spread hash of counters, so that random numbers depend on no order of calls."""
+    x = values + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _uniform(counters: NDArray[np.uint64]) -> NDArray[np.float64]:
+    return (_mixed(counters) >> np.uint64(11)) * (1.0 / (1 << 53))

@@ -1,0 +1,240 @@
+"""SketchSet: many sketches in one memory-mapped Arrow file.
+
+A row holds ``category`` and ``split`` (dictionary-encoded strings), ``xy`` (int16, x and y in turn, in 1/64 of a canvas
+unit), ``ends`` (int16, the index after the last point of each stroke) and ``metadata`` (JSON or null). The file is an
+Arrow IPC file, so pandas, DuckDB and `datasets` read it too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sketch_pix2seq.errors import DataError, FileError, FormatError
+from sketch_pix2seq.sketch import FloatArray, Sketch
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+UNITS = 64
+"""Stored steps a canvas unit: coordinates are kept to 1/64 of a unit."""
+LIMIT = 32767 / UNITS
+"""Largest coordinate that can be stored, in canvas units."""
+
+_ROWS_PER_BATCH = 4096
+_VERSION = b"1"
+_SCHEMA = pa.schema(
+    [
+        pa.field("category", pa.dictionary(pa.int16(), pa.string()), nullable=False),
+        pa.field("split", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+        pa.field("xy", pa.list_(pa.int16()), nullable=False),
+        pa.field("ends", pa.list_(pa.int16()), nullable=False),
+        pa.field("metadata", pa.string()),
+    ],
+    metadata={b"sketch_pix2seq.set": _VERSION, b"units_per_canvas_unit": str(UNITS).encode()},
+)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Several sketches end to end, as the loader wants them.
+
+    xy: ``(points, 2)`` float32, canvas units; ends: ``(points,)`` bool, the last point of a stroke;
+    starts: ``(sketches + 1,)`` int64, where each sketch begins.
+    """
+
+    xy: FloatArray
+    ends: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+
+
+class SketchSetWriter:
+    """Writes a SketchSet as sketches come, in bounded memory; a context manager.
+
+    The file appears under its name only when all went well; until then it lies beside as ``NAME.part``.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._part = self.path.with_name(self.path.name + ".part")
+        self._categories: dict[str, int] = {}
+        self._clear()
+        self.count = 0
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._sink = pa.OSFile(str(self._part), "wb")
+        except OSError as error:
+            raise FileError(path, f"cannot be written: {error.strerror or error}") from error
+        options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+        self._writer = pa.ipc.new_file(self._sink, _SCHEMA, options=options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()
+        self._sink.close()
+        if kind is None:
+            os.replace(self._part, self.path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+    def add(self, sketch: Sketch, split: Split) -> None:
+        """Add one sketch; metadata is kept, times are not.
+
+        Raises DataError for a sketch without strokes or category, with over 32,767 points, or off the canvas (beyond
+        511 units).
+        """
+        if not sketch.strokes or not sketch.category:
+            raise DataError(f"{sketch!r} cannot go into a set: it needs strokes and a category")
+        xy = np.rint(sketch.points() * UNITS)
+        if len(xy) > 32767 or np.abs(xy).max() > 32767:
+            raise DataError(f"{sketch!r} cannot go into a set: it has too many points or lies beyond {LIMIT:.0f} units")
+        self._xy.append(xy.astype(np.int16).ravel())
+        self._ends.append(np.cumsum([len(stroke) for stroke in sketch.strokes]).astype(np.int16))
+        self._category.append(self._categories.setdefault(sketch.category, len(self._categories)))
+        self._split.append(SPLITS.index(split))
+        self._metadata.append(json.dumps(dict(sketch.metadata)) if sketch.metadata else None)
+        self.count += 1
+        if len(self._xy) == _ROWS_PER_BATCH:
+            self._flush()
+
+    def _clear(self) -> None:
+        self._xy: list[NDArray[np.int16]] = []
+        self._ends: list[NDArray[np.int16]] = []
+        self._category: list[int] = []
+        self._split: list[int] = []
+        self._metadata: list[str | None] = []
+
+    def _flush(self) -> None:
+        if not self._xy:
+            return
+        columns = [
+            pa.DictionaryArray.from_arrays(pa.array(self._category, pa.int16()), pa.array(list(self._categories), pa.string())),
+            pa.DictionaryArray.from_arrays(pa.array(self._split, pa.int8()), pa.array(list(SPLITS), pa.string())),
+            _lists(self._xy),
+            _lists(self._ends),
+            pa.array(self._metadata, pa.string()),
+        ]
+        self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+        self._clear()
+
+
+class SketchSet:
+    """A set of sketches, memory-mapped: opening one takes no memory for its drawings.
+
+    categories: the names, in alphabetical order. category_ids ``(n,)`` int16 index them; split_ids ``(n,)`` int8 index
+    `SPLITS`; lengths ``(n,)`` int32 are the points of each sketch. ``set[i]`` gives a `Sketch`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self._file = pa.ipc.open_file(pa.memory_map(str(path)))
+        except FileNotFoundError as error:
+            raise FileError(path, "no such file; `sketch-pix2seq prepare SOURCE... SET.arrow` makes a set") from error
+        except (OSError, pa.ArrowException) as error:
+            raise FormatError(path, "not a SketchSet; `sketch-pix2seq prepare SOURCE... SET.arrow` makes one") from error
+        if (self._file.schema.metadata or {}).get(b"sketch_pix2seq.set") != _VERSION:
+            raise FormatError(path, "an Arrow file, but not a SketchSet of this version; `sketch-pix2seq prepare` makes one")
+        batches = [self._file.get_batch(i) for i in range(self._file.num_record_batches)]
+        self._xy = [_list_views(batch.column("xy")) for batch in batches]
+        self._ends = [_list_views(batch.column("ends")) for batch in batches]
+        self._metadata = [batch.column("metadata") for batch in batches]
+        self._first_row = np.cumsum([0, *(batch.num_rows for batch in batches)])
+        names = batches[-1].column("category").dictionary.to_pylist() if batches else []
+        order = np.argsort(np.array(names, dtype=object)) if names else np.empty(0, np.int64)
+        self.categories: tuple[str, ...] = tuple(names[i] for i in order)
+        rank = np.empty(len(names), np.int16)
+        rank[order] = np.arange(len(names))
+        self.category_ids: NDArray[np.int16] = rank[_joined([_codes(b.column("category")) for b in batches], np.int64)]
+        self.split_ids: NDArray[np.int8] = _joined([_codes(b.column("split")) for b in batches], np.int8)
+        self.lengths: NDArray[np.int32] = _joined([np.diff(offsets) // 2 for _, offsets in self._xy], np.int32)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a set. Raises FileError where there is none, FormatError where the file is something else."""
+        return cls(path)
+
+    def __len__(self) -> int:
+        return int(self._first_row[-1])
+
+    def __iter__(self) -> Iterator[Sketch]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> Sketch:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sketch {index} of a set of {len(self)}")
+        batch, row = self._locate(index % len(self))
+        xy = _row(self._xy[batch], row).reshape(-1, 2).astype(np.float32) / UNITS
+        ends = _row(self._ends[batch], row)
+        text = self._metadata[batch][row].as_py()
+        return Sketch(
+            tuple(np.split(xy, ends[:-1])),
+            self.categories[self.category_ids[index]],
+            json.loads(text) if text else {},
+        )
+
+    def indices(self, split: Split | None = None, category: str | None = None) -> NDArray[np.int64]:
+        """Indices of the sketches of a split, of a category, or of both. Raises DataError for an unknown category."""
+        chosen = np.ones(len(self), bool)
+        if split is not None:
+            chosen &= self.split_ids == SPLITS.index(split)
+        if category is not None:
+            if category not in self.categories:
+                raise DataError(f"{self.path}: no category {category!r}; it has {', '.join(self.categories)}")
+            chosen &= self.category_ids == self.categories.index(category)
+        return np.flatnonzero(chosen)
+
+    def gather(self, indices: Sequence[int] | NDArray[np.integer]) -> Points:
+        """The points of several sketches end to end."""
+        places = [self._locate(int(i)) for i in indices]
+        xy = [_row(self._xy[batch], row) for batch, row in places]
+        ends = [_row(self._ends[batch], row).astype(np.int64) for batch, row in places]
+        starts = np.cumsum([0, *(len(part) // 2 for part in xy)])
+        is_end = np.zeros(starts[-1], bool)
+        is_end[np.concatenate([part + start for part, start in zip(ends, starts[:-1], strict=True)]) - 1] = True
+        return Points((np.concatenate(xy).astype(np.float32) / UNITS).reshape(-1, 2), is_end, starts)
+
+    def _locate(self, index: int) -> tuple[int, int]:
+        batch = index // _ROWS_PER_BATCH
+        return batch, index - int(self._first_row[batch])
+
+
+def _lists(parts: Sequence[NDArray[np.int16]]) -> pa.ListArray:
+    offsets = np.cumsum([0, *(len(part) for part in parts)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(parts)))
+
+
+def _list_views(column: pa.ListArray) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    return column.values.to_numpy(zero_copy_only=True), column.offsets.to_numpy(zero_copy_only=True)
+
+
+def _row(views: tuple[NDArray[np.int16], NDArray[np.int32]], row: int) -> NDArray[np.int16]:
+    values, offsets = views
+    return values[offsets[row] : offsets[row + 1]]
+
+
+def _codes(column: pa.DictionaryArray) -> NDArray[np.integer]:
+    codes: NDArray[np.integer] = column.indices.to_numpy(zero_copy_only=True)
+    return codes
+
+
+def _joined(parts: list[NDArray[np.integer]], dtype: type[np.integer]) -> NDArray[np.integer]:
+    return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype)

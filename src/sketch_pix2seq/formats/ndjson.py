@@ -1,0 +1,203 @@
+"""QuickDraw's ``.ndjson`` files: one drawing a line, simplified or raw with times, plain or gzipped.
+
+A line is a JSON object with ``drawing``, a list of strokes ``[[x...], [y...]]`` or ``[[x...], [y...], [milliseconds...]]``,
+and with ``word`` (the category), ``countrycode``, ``timestamp``, ``recognized`` and ``key_id`` where known
+(github.com/googlecreativelab/quickdraw-dataset). Further entries that are text, numbers or true/false are kept too.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import zlib
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import IO, NoReturn, cast
+
+import numpy as np
+
+from sketch_pix2seq.errors import FileError, FormatError
+from sketch_pix2seq.formats import OnProblem, Problem, category_of, replacing, suffix_of
+from sketch_pix2seq.sketch import DoubleArray, FloatArray, MetadataValue, Sketch
+
+MAX_LINE_BYTES = 16 << 20
+"""Longest line that is read; the longest raw drawings of Quick, Draw! take under one megabyte."""
+MAX_NUMBER = 1e9
+"""Largest coordinate (canvas units) or time (milliseconds) that is taken for one."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_NOT_METADATA = frozenset(("word", "drawing"))
+
+
+def read_ndjson(
+    path: str | Path,
+    *,
+    recognized: bool | None = None,
+    countries: Collection[str] = (),
+    strict: bool = False,
+    on_problem: OnProblem | None = None,
+) -> Iterator[Sketch]:
+    """The drawings of an ndjson file, line by line, with coordinates as they are.
+
+    The category is the line's ``word``, or else told by the file's name (`category_of`). Gzip is known by its content.
+    recognized: keep only those that say so (or the contrary); countries: keep only these ``countrycode`` values.
+    on_problem: told of each broken line (``where`` is ``line 12``, counted from 1).
+
+    Raises FormatError for a file without a single sound line and, with ``strict``, for the first broken line;
+    FileError for a file that cannot be read.
+    """
+    path = Path(path)
+    wanted = frozenset(country.upper() for country in countries)
+    category = category_of(path)
+    first_problem: Problem | None = None
+    sound = False
+    for number, line in _lines(path):
+        try:
+            sketch = _parse(line, category)
+        except ValueError as error:
+            problem = Problem(path, f"line {number}", str(error))
+            if strict:
+                raise FormatError(path, f"{problem.where}: {problem.message}") from error
+            if on_problem is not None:
+                on_problem(problem)
+            first_problem = first_problem or problem
+            continue
+        sound = True
+        if recognized is not None and sketch.metadata.get("recognized") is not recognized:
+            continue
+        if wanted and str(sketch.metadata.get("countrycode", "")).upper() not in wanted:
+            continue
+        yield sketch
+    if not sound:
+        why = f"{first_problem.where}: {first_problem.message}" if first_problem else "the file is empty"
+        raise FormatError(path, f"no drawing in it ({why})")
+
+
+def write_ndjson(path: str | Path, sketches: Iterable[Sketch]) -> Path:
+    """Write sketches as they come, a line each; gzipped where the name ends in ``.gz``.
+
+    Category, metadata and times are kept, and every coordinate exactly. Raises FileError for a sketch without strokes
+    or where the place cannot be written to.
+    """
+    path = Path(path)
+    with replacing(path) as part, _open_to_write(part, packed=suffix_of(path).endswith(".gz")) as file:
+        for sketch in sketches:
+            if not sketch.strokes:
+                raise FileError(path, "a sketch without strokes cannot be written to an ndjson file")
+            file.write(json.dumps(_entry(sketch), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+    return path
+
+
+# -- reading --------------------------------------------------------------------------------------------------
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """Lines that are not blank, with their numbers. Of one that is too long only the beginning comes, so that memory
+    stays bounded; None stands for what a damaged gzip file does not give back."""
+    number = 0
+    try:
+        with path.open("rb") as file:
+            packed = file.peek(2).startswith(_GZIP_MAGIC)
+            source: IO[bytes] = cast(IO[bytes], gzip.open(file)) if packed else file
+            try:
+                while line := source.readline(MAX_LINE_BYTES + 1):
+                    number += 1
+                    rest = line
+                    while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+                        rest = source.readline(MAX_LINE_BYTES + 1)
+                    if not line.isspace():
+                        yield number, line
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                yield number + 1, None
+    except OSError as error:
+        raise FileError(path, f"cannot be read: {error.strerror or error}") from error
+
+
+def _parse(line: bytes | None, category: str) -> Sketch:
+    """One line's sketch. Raises ValueError that tells what is wrong with the line."""
+    if line is None:
+        raise ValueError("the gzip data is damaged or cut short from here on")
+    if len(line) > MAX_LINE_BYTES:
+        raise ValueError(f"longer than {MAX_LINE_BYTES >> 20} MB")
+    try:
+        entry = json.loads(line.removeprefix(codecs.BOM_UTF8), parse_constant=_not_json)
+    except UnicodeDecodeError as error:
+        raise ValueError("not UTF-8 text") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"not JSON ({str(error)[:80]})") from error
+    if not isinstance(entry, dict):
+        raise ValueError("not a JSON object")
+    if "drawing" not in entry:
+        raise ValueError("no 'drawing' in it")
+    word = entry.get("word")
+    strokes, times = _strokes(entry["drawing"])
+    metadata: dict[str, MetadataValue] = {
+        key: value
+        for key, value in entry.items()
+        if key not in _NOT_METADATA and isinstance(value, str | int | float | bool)
+    }
+    return Sketch(strokes, word if isinstance(word, str) and word else category, metadata, times)
+
+
+def _strokes(drawing: object) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...] | None]:
+    if not isinstance(drawing, list) or not drawing:
+        raise ValueError("the drawing is empty or not a list of strokes")
+    strokes: list[FloatArray] = []
+    times: list[FloatArray] = []
+    for index, stroke in enumerate(drawing):
+        if not isinstance(stroke, list) or len(stroke) not in (2, 3):
+            raise ValueError(f"stroke {index} is not [[x...], [y...]] (or with a third list, of times)")
+        rows = [_numbers(values, index) for values in stroke]
+        if len({len(row) for row in rows}) != 1:
+            raise ValueError(
+                f"stroke {index} has lists of different lengths: {' '.join(str(len(row)) for row in rows)}"
+            )
+        strokes.append(np.stack(rows[:2], axis=1).astype(np.float32))
+        times += [row.astype(np.float32) for row in rows[2:]]
+    return tuple(strokes), tuple(times) if len(times) == len(strokes) else None
+
+
+def _numbers(values: object, index: int) -> DoubleArray:
+    if not isinstance(values, list) or not values:
+        raise ValueError(f"stroke {index} has no points, or something else in place of a list of numbers")
+    try:
+        numbers = np.asarray(values)
+    except ValueError:
+        numbers = np.empty(0, object)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
+        raise ValueError(f"stroke {index} holds something that is not a number")
+    if not (np.abs(numbers) <= MAX_NUMBER).all():
+        raise ValueError(f"stroke {index} holds a number beyond {MAX_NUMBER:,.0f}")
+    return numbers.astype(np.float64)
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
+
+
+# -- writing --------------------------------------------------------------------------------------------------
+
+
+def _open_to_write(path: Path, *, packed: bool) -> IO[bytes]:
+    if packed:
+        return cast(IO[bytes], gzip.open(path, "wb", compresslevel=6))
+    return path.open("wb")
+
+
+def _entry(sketch: Sketch) -> dict[str, object]:
+    """What a line holds, in the order of QuickDraw's own files."""
+    drawing = [[_plain(stroke[:, 0]), _plain(stroke[:, 1])] for stroke in sketch.strokes]
+    for stroke, times in zip(drawing, sketch.times or (), strict=False):
+        stroke.append(_plain(times))
+    word = {} if sketch.category is None else {"word": sketch.category}
+    metadata = {key: value for key, value in sketch.metadata.items() if key not in _NOT_METADATA}
+    return {**word, **metadata, "drawing": drawing}
+
+
+def _plain(numbers: FloatArray) -> list[int] | list[float]:
+    """Whole numbers as such, others with the fewest digits that give the same float32 again."""
+    whole = numbers.astype(np.int64)
+    if np.array_equal(whole, numbers):
+        return cast(list[int], whole.tolist())
+    return [float(str(number)) for number in numbers]

@@ -1,0 +1,252 @@
+"""Google's sketch-rnn ``.npz`` files: drawings of one category in the splits train, valid and test.
+
+Each split is a pickled object array of int16 stroke-3 rows ``(n, 3)``, the first point being the origin and left out
+(Ha & Eck 2017, section 3.1). Pickles are never run: see `sketch_pix2seq.formats.unpickle`.
+The plain layout ``points (N, 3)`` and ``lengths``, which needs no pickle, is read too.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.errors import FileError, FormatError
+from sketch_pix2seq.formats import OnProblem, Problem, category_of, replacing
+from sketch_pix2seq.formats.unpickle import Numbers, RefusedPickleError, unpickle_object_array
+from sketch_pix2seq.sketch import Sketch
+
+SPLITS = ("train", "valid", "test")
+UNSPLIT = "all"
+"""What stands for the split where a file (``points`` and ``lengths``) has none."""
+
+MAX_MEMBER_BYTES = 2 << 30
+"""Size of an array inside a file that is still read, unpacked."""
+MAX_COORDINATE = 1e6
+"""Longest step of the pen that is taken for one, in canvas units."""
+
+_RATIO_CHECKED_FROM = 64 << 20
+_MAX_RATIO = 200
+"""Drawings pack to a third or a tenth; what unpacks to more than this many times its size is no drawing."""
+
+
+def read_npz(
+    path: str | Path,
+    *,
+    splits: Collection[str] | None = None,
+    strict: bool = False,
+    on_problem: OnProblem | None = None,
+) -> Iterator[tuple[str, Sketch]]:
+    """The splits' names and sketches of a sketch-rnn file, in the order train, valid, test.
+
+    A sketch's category is the file's name (`category_of`), and its split is also in ``metadata["split"]``; a file
+    without splits gives the name `UNSPLIT` and no such entry.
+    splits: names of those to read, all where None.
+    on_problem: told of each drawing left out (``where`` is the split and its index in it, from 0).
+
+    Raises FormatError for a file that is not such an .npz, is damaged, or asks for more than arrays (nothing is
+    executed), and, with ``strict``, for the first drawing that is broken; FileError for a file that cannot be read.
+    """
+    path = Path(path)
+    category = category_of(path)
+    for split, arrays in _arrays(path, splits):
+        metadata = {} if split == UNSPLIT else {"split": split}
+        for rows in _sound(path, split, arrays, strict, on_problem):
+            yield split, Sketch.from_stroke3(rows, implicit_origin=True, category=category, metadata=metadata)
+
+
+def read_npz_stroke3(
+    path: str | Path, *, strict: bool = False, on_problem: OnProblem | None = None
+) -> dict[str, list[NDArray[np.int16]]]:
+    """The bare rows of a sketch-rnn file, ``(n, 3)`` int16 arrays by split; otherwise as `read_npz`.
+
+    Rows of another type are rounded to whole units as `write_npz` does.
+    """
+    path = Path(path)
+    result = {}
+    for split, arrays in _arrays(path, None):
+        sound = _sound(path, split, arrays, strict, on_problem)
+        result[split] = [_whole(path, f"{split} {index}", rows) for index, rows in enumerate(sound)]
+    return result
+
+
+def write_npz(path: str | Path, splits: Mapping[str, Iterable[Sketch]]) -> Path:
+    """Write sketches by split in the layout of Google's sketch-rnn files.
+
+    train, valid and test are always there, if only empty. Points are rounded to whole canvas units, each by itself,
+    so that no error adds up. Categories are not kept: the file's name tells it.
+
+    Raises FileError for a sketch without strokes or with steps longer than 32,767 units, or where the place cannot be
+    written to.
+    """
+    path = Path(path)
+    return _write(path, {split: [_rows(path, sketch) for sketch in sketches] for split, sketches in splits.items()})
+
+
+def write_npz_mixed(path: str | Path, sketches: Iterable[Sketch]) -> Path:
+    """`write_npz` with the split of each sketch taken from its ``metadata["split"]``, train where that is none."""
+    path = Path(path)
+    splits: dict[str, list[NDArray[np.int16]]] = {}
+    for sketch in sketches:
+        split = sketch.metadata.get("split")
+        name = split if isinstance(split, str) and split in SPLITS else SPLITS[0]
+        splits.setdefault(name, []).append(_rows(path, sketch))
+    return _write(path, splits)
+
+
+# -- reading --------------------------------------------------------------------------------------------------
+
+
+def _arrays(path: Path, splits: Collection[str] | None) -> Iterator[tuple[str, list[Numbers]]]:
+    with _refusals(path), zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        names = [split for split in SPLITS if split in members]
+        if not names and not {"points", "lengths"} <= members.keys():
+            held = ", ".join(sorted(members)[:5])[:120] or "nothing"
+            raise FormatError(path, f"holds {held}; a sketch-rnn file holds {', '.join(SPLITS)} (or points, lengths)")
+        if not names and (splits is None or UNSPLIT in splits):
+            points = _member(path, archive, members["points"])
+            lengths = _member(path, archive, members["lengths"])
+            yield UNSPLIT, _split_points(path, points, lengths)
+        for split in names:
+            if splits is None or split in splits:
+                yield split, _as_list(path, split, _member(path, archive, members[split]))
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What goes wrong while a zip is read, as this package's errors."""
+    try:
+        yield
+    except RefusedPickleError as error:
+        raise FormatError(path, f"refused: {error}") from error
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError) as error:
+        raise FormatError(path, f"not an .npz file, or a damaged one ({str(error) or 'cut short'})") from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise FormatError(path, f"packed in a way that NumPy never does ({error})") from error
+    except OSError as error:
+        raise FileError(path, f"cannot be read: {error.strerror or error}") from error
+
+
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Numbers | list[Numbers]:
+    """One array of the archive: plain numbers, or the items of an object array."""
+    size = info.file_size
+    if size > MAX_MEMBER_BYTES:
+        raise FormatError(path, f"{info.filename[:80]} unpacks to {size} bytes; up to {MAX_MEMBER_BYTES} are read")
+    if size > _RATIO_CHECKED_FROM and size > _MAX_RATIO * info.compress_size:
+        raise FormatError(path, f"{info.filename[:80]} unpacks to more than {_MAX_RATIO} times its size")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise FormatError(path, f"{info.filename[:80]} is packed in a way that NumPy never does")
+    with archive.open(info) as member:
+        shape, dtype = _header(path, info.filename, member)
+        if dtype.kind == "O":
+            return unpickle_object_array(member, shape)
+        if dtype.kind not in "iuf" or dtype.itemsize > 8:
+            raise FormatError(path, f"{info.filename[:80]} holds {str(dtype)[:40]}; numbers are needed")
+        data = member.read()
+    if prod(shape) * dtype.itemsize != len(data):
+        raise FormatError(path, f"{info.filename[:80]} is damaged: {len(data)} bytes do not make an array of {shape}")
+    return np.frombuffer(data, dtype).reshape(shape) if data else np.zeros((0, 0, 3), dtype)
+
+
+def _header(path: Path, name: str, member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(member)
+        if (fortran and len(shape) > 1) or any(side < 0 for side in shape):
+            raise ValueError("an order of rows that no drawing has")
+    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError, SyntaxError) as error:
+        raise FormatError(path, f"{name[:80]} is not a NumPy array: {str(error).splitlines()[0][:120]}") from error
+    return shape, dtype
+
+
+def _as_list(path: Path, split: str, member: Numbers | list[Numbers]) -> list[Numbers]:
+    if isinstance(member, list):
+        return member
+    if member.ndim == 3 or member.size == 0:
+        return list(member)
+    raise FormatError(path, f"{split} has the shape {member.shape}; a list of (n, 3) arrays is needed")
+
+
+def _split_points(path: Path, points: Numbers | list[Numbers], lengths: Numbers | list[Numbers]) -> list[Numbers]:
+    if isinstance(points, list) or points.ndim != 2 or points.shape[1] != 3:
+        raise FormatError(path, "points must be one array (N, 3)")
+    if isinstance(lengths, list) or lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
+        raise FormatError(path, "lengths must be one list of whole numbers")
+    if sum(lengths.tolist()) != len(points):
+        raise FormatError(path, f"lengths add up to {sum(lengths.tolist())} where there are {len(points)} points")
+    return np.split(points, np.cumsum(lengths)[:-1])
+
+
+def _sound(
+    path: Path, split: str, arrays: list[Numbers], strict: bool, on_problem: OnProblem | None
+) -> Iterator[Numbers]:
+    for index, rows in enumerate(arrays):
+        fault = _fault(rows)
+        if fault is None:
+            yield rows
+        elif strict:
+            raise FormatError(path, f"{split} {index}: {fault}")
+        elif on_problem is not None:
+            on_problem(Problem(path, f"{split} {index}", fault))
+
+
+def _fault(rows: Numbers) -> str | None:
+    if rows.ndim != 2 or rows.shape[1] != 3 or rows.dtype.kind not in "iuf":
+        return f"has the shape {rows.shape} of {rows.dtype}; rows of three numbers (dx, dy, lift) are needed"
+    if len(rows) == 0:
+        return "has no points"
+    if rows.dtype.itemsize > 2 and not (np.abs(rows[:, :2]) <= MAX_COORDINATE).all():
+        return f"holds a step that is not a number up to {MAX_COORDINATE:,.0f} units"
+    lifts = rows[:, 2]
+    if not ((lifts == 0) | (lifts == 1)).all():
+        return "has a pen state that is neither 0 nor 1"
+    return None
+
+
+# -- writing --------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, splits: Mapping[str, list[NDArray[np.int16]]]) -> Path:
+    arrays = {split: _object_array(splits.get(split, [])) for split in (*SPLITS, *sorted(splits.keys() - set(SPLITS)))}
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return path
+
+
+def _object_array(items: list[NDArray[np.int16]]) -> NDArray[np.object_]:
+    """Filled one by one: NumPy would make one three-dimensional array of items that are equally long."""
+    array = np.empty(len(items), object)
+    for index, item in enumerate(items):
+        array[index] = item
+    return array
+
+
+def _rows(path: Path, sketch: Sketch) -> NDArray[np.int16]:
+    if not sketch.strokes:
+        raise FileError(path, "a sketch without strokes cannot be written to an .npz file")
+    whole = replace(sketch, strokes=tuple(np.rint(stroke) for stroke in sketch.strokes))
+    return _int16(path, "a sketch", whole.to_stroke3(implicit_origin=True))
+
+
+def _whole(path: Path, where: str, rows: Numbers) -> NDArray[np.int16]:
+    if rows.dtype == np.int16:
+        return rows.astype(np.int16, copy=False)
+    points = np.rint(np.cumsum(rows[:, :2].astype(np.float64), axis=0))
+    return _int16(path, where, np.column_stack([np.diff(points, axis=0, prepend=0.0), rows[:, 2]]))
+
+
+def _int16(path: Path, where: str, rows: NDArray[np.float64]) -> NDArray[np.int16]:
+    if len(rows) and np.abs(rows).max() > 32767:
+        raise FileError(path, f"{where} has a step longer than 32,767 units; fit it to the canvas first")
+    return rows.astype(np.int16)

@@ -1,0 +1,59 @@
+"""The settings that make a network. They travel with its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sketch_pix2seq.data.batches import Start
+from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.raster import RasterSpec
+
+EncoderKind = Literal["paper", "deep", "rnn"]
+DecoderKind = Literal["lstm", "layer_norm", "hyper"]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Encoder -> z -> decoder -> mixture."""
+
+    encoder: EncoderKind = "deep"
+    """"paper": six 2x2 convolutions of sketch-pix2seq; "deep": residual 3x3 convolutions; "rnn": sketch-rnn's bidirectional LSTM."""
+    high_pass: bool = False
+    """A fixed 3x3 high-pass filter in front of the paper encoder, as one re-implementation has it."""
+    encoder_size: int = 256
+    """Units a direction of the rnn encoder; channels of the deep encoder's last stage."""
+    z_size: int = 256
+    """Numbers in the code z."""
+    sample_z: bool = False
+    """Draw z from N(mu, sigma) in training (needed for the KL term); otherwise z is mu."""
+    decoder: DecoderKind = "lstm"
+    """"lstm"; "layer_norm": an LSTM with layer normalisation; "hyper": HyperLSTM (Ha, Dai & Le 2016)."""
+    decoder_size: int = 512
+    """Units of the decoder."""
+    hyper_size: int = 256
+    """Units of the HyperLSTM's small LSTM."""
+    hyper_embedding: int = 32
+    """Size of the HyperLSTM's embeddings."""
+    mixtures: int = 20
+    """Gaussians in the mixture of each pen offset."""
+    recurrent_keep: float = 0.9
+    """Share of the cell's candidate values kept by recurrent dropout in training; 1 = no dropout."""
+    canvas: bool = True
+    """The decoder imagines the picture from z, and sees it around the pen beside what it has drawn so far."""
+    canvas_channels: int = 64
+    """Channels of the imagined picture."""
+    start: Start = "centre"
+    """Where the pen is before the first row: the "centre" of the drawing's bounds, or on its "first" point, as in sketch-rnn."""
+    raster: RasterSpec = RasterSpec()
+    """How ink is drawn for the encoder."""
+
+    def __post_init__(self) -> None:
+        if self.canvas and self.raster.size % 4:
+            raise SettingsError(f"a canvas needs a raster size that is a multiple of 4, not {self.raster.size}")
+        if self.canvas and self.start != "centre":
+            raise SettingsError('a canvas needs start: "centre", since it must know where on the picture the pen is')
+        if self.encoder in ("paper", "deep") and self.raster.size % 16:
+            raise SettingsError(f"the {self.encoder} encoder needs a raster size that is a multiple of 16, not {self.raster.size}")
+        if not 0 < self.recurrent_keep <= 1:
+            raise SettingsError(f"recurrent_keep must be above 0 and at most 1, not {self.recurrent_keep}")

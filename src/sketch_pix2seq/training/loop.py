@@ -1,0 +1,313 @@
+"""The training loop. It reads from top to bottom; Accelerate makes it one process or many."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from sketch_pix2seq.data.batches import Loader, SequenceSpec, offset_scale
+from sketch_pix2seq.data.store import SketchSet
+from sketch_pix2seq.errors import SettingsError, SketchError
+from sketch_pix2seq.model.network import Losses, Network, Tensors
+from sketch_pix2seq.training.checkpoint import (
+    Progress,
+    load_checkpoint,
+    optimiser_tensors,
+    restore_optimiser,
+    save_checkpoint,
+)
+from sketch_pix2seq.training.settings import TrainSettings
+
+CHECKPOINT = "checkpoint.safetensors"
+_BAD_STEPS = 100
+"""Steps in a row with a gradient that is not finite after which a run gives up."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the live line shows."""
+
+    step: int
+    steps: int
+    l_r: float
+    """Reconstruction loss in the published normalisation: summed over a sketch, divided by the longest sketch's points."""
+    nats: float
+    """Reconstruction loss in nats a row (points and end)."""
+    l_kl: float
+    pixel: float
+    rate: float
+    """Sketches a second, all processes together."""
+    learning_rate: float
+    skipped: int
+    valid: float | None
+    """Last validation loss, nats a row."""
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds left; None before the speed is known."""
+        return None if self.rate <= 0 else (self.steps - self.step) / self.rate
+
+
+Report = Callable[[Line], None]
+OnValidation = Callable[[Network, Progress, int], None]
+
+
+def train(
+    data: Path,
+    out: Path,
+    settings: TrainSettings,
+    *,
+    report: Report | None = None,
+    on_validation: OnValidation | None = None,
+    weights: dict[str, Tensor] | None = None,
+    scale: float | None = None,
+) -> tuple[Network, Progress]:
+    """Train on a SketchSet, or go on with the run that ``out`` holds, to the end; the averaged network comes back.
+
+    The same settings, data and process count reach the same weights bit for bit on a CPU in float32, however often the
+    run was interrupted. weights, scale: start from these rather than from nothing.
+    Raises DataError or FileError for a set that cannot be used, SettingsError where ``out`` holds another run.
+    """
+    precision = _precision(settings)
+    accelerator = Accelerator(mixed_precision="bf16" if precision == "bfloat16" else "no")
+    device, main = accelerator.device, accelerator.is_main_process
+    sketches = SketchSet.open(data)
+    unscaled = SequenceSpec(settings.model.start)
+    sequence = replace(unscaled, scale=scale or offset_scale(sketches, unscaled))
+
+    def loader(training: bool) -> Loader:
+        return Loader(
+            sketches, "train" if training else "valid", sequence, settings.model.raster, settings.batch,
+            training=training, seed=settings.seed, rank=accelerator.process_index if training else 0,
+            processes=accelerator.num_processes if training else 1,
+        )
+
+    training_data, validation_data = loader(True), loader(False)
+    longest = training_data.longest
+
+    torch.manual_seed(settings.seed)
+    network = Network(settings.model, sequence).to(device)
+    if weights is not None:
+        network.load_state_dict(weights)
+    names = [name for name, _ in network.named_parameters()]
+    optimiser = torch.optim.Adam(network.parameters(), settings.optimiser.learning_rate, fused=True)
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    progress = Progress()
+
+    checkpoint = out / CHECKPOINT
+    if checkpoint.exists():
+        tensors, progress, before = load_checkpoint(checkpoint)
+        _same_run(before, settings, out)
+        network.load_state_dict(_named(tensors, "network."))
+        average = {name: value.to(device) for name, value in _named(tensors, "average.").items()}
+        restore_optimiser(optimiser, names, tensors)
+    out.mkdir(parents=True, exist_ok=True)
+
+    model, optimiser = accelerator.prepare(network, optimiser)
+    writer = _event_writer(out, progress.step) if main else None
+    saved, clock = time.monotonic(), time.monotonic()
+    seconds_before = progress.seconds
+
+    def save() -> None:
+        nonlocal saved
+        progress.seconds = seconds_before + time.monotonic() - clock
+        if main:
+            tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+            tensors |= {f"average.{k}": v for k, v in average.items()}
+            tensors |= optimiser_tensors(optimiser, names)
+            save_checkpoint(checkpoint, tensors, progress, asdict(settings))
+        saved = time.monotonic()
+
+    bad = 0
+    seen, lap = 0, time.monotonic()
+    totals: list[tuple[Tensor, Losses]] = []
+    batches = training_data.stream(progress.step, settings.steps)
+    try:
+        for batch in batches:
+            if progress.stopped:
+                break
+            step = progress.step
+            rate = settings.optimiser.rate(step, settings.steps)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            torch.manual_seed(settings.seed * 1_000_003 + step * 1009 + accelerator.process_index)
+            model.train()
+            losses = model(Tensors.of(batch, device))
+            accelerator.backward(_objective(losses, settings, step, longest))
+            norm = _clip(network, settings)
+            if torch.isfinite(norm):
+                optimiser.step()
+                _average(average, network, settings.optimiser.average, step)
+                bad = 0
+            else:
+                bad += 1
+                progress.skipped += 1
+                if bad >= _BAD_STEPS:
+                    raise SketchError(
+                        f"{bad} steps in a row had a gradient that is not finite (step {step}, learning rate {rate:.2g}); "
+                        f"lower optimiser.learning_rate and start again from the last checkpoint in {out}"
+                    )
+            optimiser.zero_grad(set_to_none=True)
+            progress.step = step + 1
+            seen += losses.sketches * accelerator.num_processes
+            totals.append((norm, losses))
+
+            if progress.step % settings.log_every == 0 or progress.step == settings.steps:
+                now = time.monotonic()
+                line = _line(totals, progress, settings, longest, seen / (now - lap), rate)
+                totals, seen, lap = [], 0, now
+                if writer is not None:
+                    for key in ("l_r", "nats", "l_kl", "pixel", "rate", "learning_rate", "skipped"):
+                        writer.add_scalar(f"train/{key}", getattr(line, key), progress.step)
+                if report is not None and main:
+                    report(line)
+
+            if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
+                with swapped(network, average):
+                    figures = validate(network, validation_data, settings.validate_sketches, longest, precision)
+                    progress.history.append({"step": progress.step, **figures})
+                    if progress.best is None or figures["nats"] < progress.best:
+                        progress.best, progress.best_step = figures["nats"], progress.step
+                    since = (progress.step - progress.best_step) // settings.validate_every
+                    progress.stopped = 0 < settings.patience <= since
+                    if writer is not None:
+                        for key, value in figures.items():
+                            writer.add_scalar(f"valid/{key}", value, progress.step)
+                    if on_validation is not None and main:
+                        on_validation(network, progress, progress.step)
+                save()
+                lap, seen = time.monotonic(), 0
+            elif time.monotonic() - saved > settings.checkpoint_minutes * 60:
+                save()
+                lap, seen = time.monotonic(), 0
+    except KeyboardInterrupt:
+        save()
+        raise
+    finally:
+        batches.close()
+        if writer is not None:
+            writer.close()
+    accelerator.wait_for_everyone()
+    network.load_state_dict(average)
+    network.eval()
+    return network, progress
+
+
+@torch.no_grad()
+def validate(
+    network: Network, data: Loader, sketches: int, longest: int, precision: str = "float32"
+) -> dict[str, float]:
+    """Losses over at most ``sketches`` sketches of a loader, spread evenly over its batches.
+
+    Gives ``l_r`` (published normalisation, `longest` points), ``nats`` a row, ``nats_point`` (without end rows' pen),
+    ``l_kl`` and ``pixel``.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    wanted = max(1, min(data.batches_per_epoch, sketches // data.global_size))
+    totals = dict.fromkeys(("offset", "pen", "kl", "pixel", "rows", "sketches"), 0.0)
+    for place in range(wanted):
+        batch = data.batch(place * data.batches_per_epoch // wanted)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            losses = network(Tensors.of(batch, device))
+        for key in totals:
+            totals[key] += float(getattr(losses, key))
+    both = totals["offset"] + totals["pen"]
+    return {
+        "l_r": both / totals["sketches"] / longest,
+        "nats": both / totals["rows"],
+        "nats_point": both / (totals["rows"] - totals["sketches"]),
+        "l_kl": totals["kl"] / totals["sketches"],
+        "pixel": totals["pixel"] / totals["sketches"],
+    }
+
+
+@contextmanager
+def swapped(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
+    """The network with other weights, for a while."""
+    own = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(weights)
+    try:
+        yield
+    finally:
+        network.load_state_dict(own)
+
+
+def _objective(losses: Losses, settings: TrainSettings, step: int, longest: int) -> Tensor:
+    total = (losses.offset + losses.pen) / (losses.sketches * longest)
+    if settings.loss.kl_weight > 0:
+        kl = (losses.kl / losses.sketches).clamp(min=settings.loss.kl_minimum)
+        total = total + settings.loss.kl_weight * settings.loss.eta(step) * kl
+    if settings.model.canvas:
+        total = total + settings.loss.pixel_weight * losses.pixel / losses.sketches
+    return total
+
+
+def _clip(network: nn.Module, settings: TrainSettings) -> Tensor:
+    """Norm of the gradient before it was clipped."""
+    parameters = list(network.parameters())
+    if settings.optimiser.clip_norm > 0:
+        norm: Tensor = nn.utils.clip_grad_norm_(parameters, settings.optimiser.clip_norm)
+    else:
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if settings.optimiser.clip_value > 0:
+        nn.utils.clip_grad_value_(parameters, settings.optimiser.clip_value)
+    return norm
+
+
+@torch.no_grad()
+def _average(average: dict[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
+    # The average is over the steps so far while they are few, so that it does not remember the first weights.
+    weight = 1 - min(decay, (1 + step) / (10 + step)) if decay > 0 else 1.0
+    state = network.state_dict()
+    torch._foreach_lerp_([average[k] for k in average], [state[k] for k in average], weight)
+
+
+def _line(
+    totals: list[tuple[Tensor, Losses]], progress: Progress, settings: TrainSettings, longest: int, speed: float, rate: float
+) -> Line:
+    finite = [losses for norm, losses in totals if torch.isfinite(norm)] or [totals[-1][1]]
+    sketches, rows = sum(x.sketches for x in finite), sum(x.rows for x in finite)
+    both = float(sum((x.offset + x.pen).detach() for x in finite))
+    return Line(
+        progress.step, settings.steps, both / sketches / longest, both / rows,
+        float(sum(x.kl.detach() for x in finite)) / sketches, float(sum(x.pixel.detach() for x in finite)) / sketches,
+        speed, rate, progress.skipped, progress.history[-1]["nats"] if progress.history else None,
+    )
+
+
+def _precision(settings: TrainSettings) -> str:
+    if settings.precision != "auto":
+        return settings.precision
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    capability = torch.backends.cpu.get_cpu_capability()
+    fast = "AVX512" in capability and torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if fast or torch.cpu._is_amx_tile_supported() else "float32"
+
+
+def _same_run(before: dict[str, object], settings: TrainSettings, out: Path) -> None:
+    """The settings that shape the weights must be those of the run that is taken up again; its length may change."""
+    now = json.loads(json.dumps(asdict(settings)))
+    free = {"steps", "validate_every", "validate_sketches", "patience", "checkpoint_minutes", "log_every"}
+    changed = [k for k in now if k not in free and before.get(k) != now[k]]
+    if changed:
+        raise SettingsError(f"{out} holds a run with other settings ({', '.join(changed)}); give another --out, or the same settings")
+
+
+def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _event_writer(out: Path, step: int):  # type: ignore[no-untyped-def]
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(out / "events"), purge_step=step)
