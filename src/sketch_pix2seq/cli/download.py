@@ -20,8 +20,9 @@ class Settings(DownloadSettings):
 
     A file that is there already is left alone; one that was cut is taken up where it ended, by the same command.
 
-        sketch-pix2seq download cat pig "alarm clock"
-        sketch-pix2seq download --list clock
+    sketch-pix2seq download cat pig "alarm clock"
+
+    sketch-pix2seq download --list clock
     """
 
     categories: tyro.conf.Positional[tuple[str, ...]] = ()

@@ -10,21 +10,14 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.data.store import SPLITS, Points, SketchSet, Split
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.raster import RasterSpec, render_fitted
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray
-
-Start = Literal["first", "centre"]
-
-PEN_DOWN, PEN_UP, PEN_END = 0, 1, 2
-"""The three pen states, in the order of stroke-5's last three columns."""
-
 
 @dataclass(frozen=True)
 class AugmentSettings:
@@ -54,16 +47,6 @@ class BatchSettings:
     """Batches whose sketches are sorted by length together; 1 = no bucketing."""
     augment: AugmentSettings = AugmentSettings()
     """Augmentation of the training split."""
-
-
-@dataclass(frozen=True)
-class SequenceSpec:
-    """How points become rows for the decoder; travels with the model."""
-
-    start: Start = "centre"
-    """Where the pen is before the first row: the "centre" of the drawing's bounds, or on its "first" point, as in sketch-rnn."""
-    scale: float = 1.0
-    """Canvas units a unit of the model: the standard deviation of the training set's offsets."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +170,7 @@ class Loader:
         seeds = None
         if self.training:
             slots = np.arange(len(everyone), dtype=np.uint64)[self.rank :: self.processes]
-            seeds = _mixed(slots + np.uint64(step) * np.uint64(1 << 20) + np.uint64(self.seed) * np.uint64(1 << 52))
+            seeds = mixed(slots + np.uint64(step) * np.uint64(1 << 20) + np.uint64(self.seed) * np.uint64(1 << 52))
         points = self.sketches.gather(chosen)
         batch, order = collate(points, self.spec, self.raster, self.settings.augment if self.training else None, seeds)
         return Batch(
@@ -282,10 +265,10 @@ def offset_scale(sketches: SketchSet, spec: SequenceSpec, sample: int = 20_000, 
 
 def _augmented(points: Points, settings: AugmentSettings, seeds: NDArray[np.uint64]) -> Points:
     n = len(points.starts) - 1
-    uniform = [_uniform(seeds + np.uint64(k)) * 2 - 1 for k in range(4)]
-    angle = np.deg2rad(settings.rotation) * uniform[2]
-    stretch_x, stretch_y = 1 + settings.scale * uniform[0], 1 + settings.scale * uniform[1]
-    shear = settings.shear * uniform[3]
+    chance = [uniform(seeds + np.uint64(k)) * 2 - 1 for k in range(4)]
+    angle = np.deg2rad(settings.rotation) * chance[2]
+    stretch_x, stretch_y = 1 + settings.scale * chance[0], 1 + settings.scale * chance[1]
+    shear = settings.shear * chance[3]
     cos, sin = np.cos(angle), np.sin(angle)
     matrix = np.empty((n, 2, 2))
     matrix[:, 0, 0], matrix[:, 0, 1] = cos * stretch_x, (cos * shear - sin) * stretch_y
@@ -295,8 +278,8 @@ def _augmented(points: Points, settings: AugmentSettings, seeds: NDArray[np.uint
     if settings.drop > 0:
         begins = np.concatenate([[True], points.ends[:-1]])
         inner = ~points.ends & ~begins
-        chance = _uniform(seeds[sketch] + (np.arange(len(xy)) - points.starts[sketch] + 16).astype(np.uint64))
-        keep = ~(inner & (chance < settings.drop))
+        fate = uniform(seeds[sketch] + (np.arange(len(xy)) - points.starts[sketch] + 16).astype(np.uint64))
+        keep = ~(inner & (fate < settings.drop))
         starts = np.concatenate([[0], np.cumsum(keep)])[points.starts]
         return Points(xy[keep], points.ends[keep], starts)
     return Points(xy, points.ends, points.starts)
@@ -318,15 +301,3 @@ def _render(
 ) -> NDArray[np.uint8]:
     part = slice(starts[i], starts[i + 1])
     return render_fitted(xy[part], np.flatnonzero(ends[part]) + 1, raster)
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The splitmix64 finaliser: a well-spread hash of counters, so that random numbers depend on no order of calls."""
-    x = values + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def _uniform(counters: NDArray[np.uint64]) -> NDArray[np.float64]:
-    return (_mixed(counters) >> np.uint64(11)) * (1.0 / (1 << 53))

@@ -58,8 +58,8 @@ class DownloadSettings:
     """What is downloaded, from where, and how patiently."""
 
     kind: Kind = "sketchrnn"
-    """Form of the drawings: "sketchrnn" = 75,000 a category in small .npz files, ready for training; "full" = all of
-    them in that form; "simplified" or "raw" = all of them as .ndjson with country and time, raw with timing too."""
+    """Form of the drawings. "sketchrnn": 75,000 a category, ready for training (.npz); "full": all of them so.
+    "simplified": all of them with country and date (.ndjson); "raw": these as drawn, with the time of every point."""
     base_url: str = "https://storage.googleapis.com/quickdraw_dataset"
     """Where the bucket, or a mirror of it, is found."""
     jobs: int = 4

@@ -1,8 +1,9 @@
 """QuickDraw's ``.ndjson`` files: one drawing a line, simplified or raw with times, plain or gzipped.
 
-A line is a JSON object with ``drawing``, a list of strokes ``[[x...], [y...]]`` or ``[[x...], [y...], [milliseconds...]]``,
-and with ``word`` (the category), ``countrycode``, ``timestamp``, ``recognized`` and ``key_id`` where known
-(github.com/googlecreativelab/quickdraw-dataset). Further entries that are text, numbers or true/false are kept too.
+A line is a JSON object with ``drawing``, a list of strokes ``[[x...], [y...]]`` or, raw, ``[[x...], [y...],
+[milliseconds...]]``, and with ``word`` (the category), ``countrycode``, ``timestamp``, ``recognized`` and ``key_id``
+where known (github.com/googlecreativelab/quickdraw-dataset). Further entries that are text, numbers or true/false are
+kept too.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, NoReturn, cast
+from typing import IO, NoReturn, TypeGuard, cast
 
 import numpy as np
 
@@ -85,7 +88,9 @@ def write_ndjson(path: str | Path, sketches: Iterable[Sketch]) -> Path:
         for sketch in sketches:
             if not sketch.strokes:
                 raise FileError(path, "a sketch without strokes cannot be written to an ndjson file")
-            file.write(json.dumps(_entry(sketch), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            file.write(
+                json.dumps(_entry(sketch), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            )
     return path
 
 
@@ -99,17 +104,17 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
     try:
         with path.open("rb") as file:
             packed = file.peek(2).startswith(_GZIP_MAGIC)
-            source: IO[bytes] = cast(IO[bytes], gzip.open(file)) if packed else file
-            try:
-                while line := source.readline(MAX_LINE_BYTES + 1):
-                    number += 1
-                    rest = line
-                    while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
-                        rest = source.readline(MAX_LINE_BYTES + 1)
-                    if not line.isspace():
-                        yield number, line
-            except (EOFError, zlib.error, gzip.BadGzipFile):
-                yield number + 1, None
+            with cast(IO[bytes], gzip.open(file)) if packed else nullcontext(file) as source:
+                try:
+                    while line := source.readline(MAX_LINE_BYTES + 1):
+                        number += 1
+                        rest = line
+                        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+                            rest = source.readline(MAX_LINE_BYTES + 1)
+                        if not line.isspace():
+                            yield number, line
+                except (EOFError, zlib.error, gzip.BadGzipFile):
+                    yield number + 1, None
     except OSError as error:
         raise FileError(path, f"cannot be read: {error.strerror or error}") from error
 
@@ -132,12 +137,12 @@ def _parse(line: bytes | None, category: str) -> Sketch:
         raise ValueError("no 'drawing' in it")
     word = entry.get("word")
     strokes, times = _strokes(entry["drawing"])
-    metadata: dict[str, MetadataValue] = {
-        key: value
-        for key, value in entry.items()
-        if key not in _NOT_METADATA and isinstance(value, str | int | float | bool)
-    }
+    metadata = {key: value for key, value in entry.items() if key not in _NOT_METADATA and _is_plain(value)}
     return Sketch(strokes, word if isinstance(word, str) and word else category, metadata, times)
+
+
+def _is_plain(value: object) -> TypeGuard[MetadataValue]:
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _strokes(drawing: object) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...] | None]:
@@ -150,9 +155,7 @@ def _strokes(drawing: object) -> tuple[tuple[FloatArray, ...], tuple[FloatArray,
             raise ValueError(f"stroke {index} is not [[x...], [y...]] (or with a third list, of times)")
         rows = [_numbers(values, index) for values in stroke]
         if len({len(row) for row in rows}) != 1:
-            raise ValueError(
-                f"stroke {index} has lists of different lengths: {' '.join(str(len(row)) for row in rows)}"
-            )
+            raise ValueError(f"stroke {index} has lists of different lengths ({', '.join(str(len(r)) for r in rows)})")
         strokes.append(np.stack(rows[:2], axis=1).astype(np.float32))
         times += [row.astype(np.float32) for row in rows[2:]]
     return tuple(strokes), tuple(times) if len(times) == len(strokes) else None
@@ -162,14 +165,15 @@ def _numbers(values: object, index: int) -> DoubleArray:
     if not isinstance(values, list) or not values:
         raise ValueError(f"stroke {index} has no points, or something else in place of a list of numbers")
     try:
-        numbers = np.asarray(values)
+        array = np.asarray(values)
     except ValueError:
-        numbers = np.empty(0, object)
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
+        array = np.empty(0, object)
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
         raise ValueError(f"stroke {index} holds something that is not a number")
+    numbers = array.astype(np.float64)
     if not (np.abs(numbers) <= MAX_NUMBER).all():
         raise ValueError(f"stroke {index} holds a number beyond {MAX_NUMBER:,.0f}")
-    return numbers.astype(np.float64)
+    return numbers
 
 
 def _not_json(constant: str) -> NoReturn:
@@ -197,7 +201,6 @@ def _entry(sketch: Sketch) -> dict[str, object]:
 
 def _plain(numbers: FloatArray) -> list[int] | list[float]:
     """Whole numbers as such, others with the fewest digits that give the same float32 again."""
-    whole = numbers.astype(np.int64)
-    if np.array_equal(whole, numbers):
-        return cast(list[int], whole.tolist())
+    if (np.abs(numbers) < 2**24).all() and np.array_equal(np.rint(numbers), numbers):
+        return cast(list[int], numbers.astype(np.int64).tolist())
     return [float(str(number)) for number in numbers]

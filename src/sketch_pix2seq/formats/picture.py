@@ -200,43 +200,58 @@ def _light_on_dark(grey: Bytes) -> bool:
     reach = 0.12 * (high - low)
     if np.mean(np.abs(ring - ground) <= reach) > 0.7 and min(ground - low, high - ground) <= reach:
         return bool(ground - low < high - ground)
-    kernel = _square(max(grey.shape) / 24)
     calm = cv2.medianBlur(grey, 5)
-    dark = cv2.morphologyEx(calm, cv2.MORPH_BLACKHAT, kernel).astype(np.float32)
-    light = cv2.morphologyEx(calm, cv2.MORPH_TOPHAT, kernel).astype(np.float32)
-    return float((light**4).mean()) > float((dark**4).mean())  # the fourth power hears ink, not texture
+    verdict = 0.0
+    for details in (100, 48, 24):
+        kernel = _square(max(grey.shape) / details)
+        # The fourth power hears lines, not texture.
+        dark = float(np.mean(cv2.morphologyEx(calm, cv2.MORPH_BLACKHAT, kernel).astype(np.float32) ** 4))
+        light = float(np.mean(cv2.morphologyEx(calm, cv2.MORPH_TOPHAT, kernel).astype(np.float32) ** 4))
+        ratio = math.log((light + 10.0) / (dark + 10.0))
+        verdict = max(verdict, ratio, key=abs)
+    return verdict > 0.0
 
 
 def _find_paper(grey: Bytes) -> Mask | None:
     """A bright sheet on a dark table with marks on it, or None: the sheet without its edge."""
-    small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    calm = cv2.medianBlur(small, 5)
-    level, bright = cv2.threshold(calm, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    if np.mean(_ring(calm) <= level) < 0.15:
+    small = cv2.medianBlur(cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 5)
+    low, high = np.percentile(small, (2, 98))
+    if high - low < 40:
         return None
-    shapes, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    shape = max(shapes, key=cv2.contourArea, default=None)
-    if shape is None or not 0.15 < cv2.contourArea(shape) / calm.size < 0.95:
+    best: Mask | None = None
+    for level in np.linspace(low, high, 14)[1:-1]:  # one of them parts the table from the paper's shaded side
+        sheet = _sheet_at(small, level)
+        if sheet is not None and (best is None or sheet.sum() > best.sum()):
+            best = sheet
+    if best is None:
         return None
-    hull = cv2.convexHull(shape)
-    corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True)
-    sheet = np.zeros(calm.shape, np.uint8)
-    cv2.fillPoly(sheet, [hull], 255)
-    filled = float(np.mean(bright[sheet > 0] > 0))
-    if len(corners) > 6 or cv2.contourArea(shape) < 0.93 * cv2.contourArea(hull) or filled < 0.7:
-        return None
-    edge = 0.02 * max(calm.shape)
-    if not _has_corner(corners.reshape(-1, 2), calm.shape, 1.5 * edge):
-        return None
-    if np.median(calm[sheet == 0]) > 0.75 * np.median(calm[sheet > 0]):
-        return None
-    inside = cv2.distanceTransform(cv2.copyMakeBorder(sheet, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 5) > edge
-    inside = inside[1:-1, 1:-1]
-    marks = cv2.morphologyEx(calm, cv2.MORPH_BLACKHAT, _square(max(calm.shape) / 12))[inside]
+    inside = _eroded(best, 0.02 * max(small.shape))
+    marks = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, _square(max(small.shape) / 12))[inside]
     if marks.size == 0 or np.percentile(marks, 99.5) < 12:
         return None
     size = (grey.shape[1], grey.shape[0])
     return np.asarray(cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _sheet_at(small: Bytes, level: float) -> Mask | None:
+    """The largest area brighter than a level, where it has the shape and the sharp edge of a sheet of paper."""
+    bright = (small > level).astype(np.uint8)
+    if np.mean(_ring(bright)) > 0.9:
+        return None
+    shapes, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    shape = max(shapes, key=cv2.contourArea, default=None)
+    if shape is None or not 0.15 < cv2.contourArea(shape) / small.size < 0.97:
+        return None
+    hull = cv2.convexHull(shape)
+    corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True).reshape(-1, 2)
+    if len(corners) > 6 or cv2.contourArea(shape) < 0.965 * cv2.contourArea(hull):
+        return None
+    sheet = np.zeros(small.shape, np.uint8)
+    cv2.fillPoly(sheet, [hull], 1)
+    filled = float(np.mean(bright[sheet > 0]))
+    if filled < 0.7 or not _has_corner(corners, small.shape, 0.03 * max(small.shape)):
+        return None
+    return sheet > 0 if _sharpness(small, sheet > 0) > 0.92 else None
 
 
 def _has_corner(corners: NDArray[np.int32], shape: tuple[int, ...], clear: float) -> bool:
@@ -251,15 +266,50 @@ def _has_corner(corners: NDArray[np.int32], shape: tuple[int, ...], clear: float
     return False
 
 
-def _contrast(grey: Bytes) -> tuple[FloatArray, Mask]:
-    """Darkness against the paper, 0 to 1, ``(h, w)``, and the areas too large to stand out from what is around them."""
+def _sharpness(grey: Bytes, area: Mask) -> float:
+    """Share of an area's outline along which brightness jumps: near 1 for a sheet or a fill, less for a shade."""
+    side = _square(0.03 * max(grey.shape))
+    low, high = cv2.erode(grey, side).astype(np.float32), cv2.dilate(grey, side).astype(np.float32)
+    outline = area & ~_eroded(area, 1.5)
+    outline[[0, -1], :] = False
+    outline[:, [0, -1]] = False
+    return float(np.mean(low[outline] < 0.8 * high[outline])) if outline.any() else 0.0
+
+
+def _continued(grey: Bytes, sheet: Mask) -> Bytes:
+    """The picture with the light of the sheet continued over what is around it."""
+    small = cv2.resize(grey, None, fx=0.0625, fy=0.0625, interpolation=cv2.INTER_AREA)
+    outside = cv2.resize((~sheet).astype(np.uint8), (small.shape[1], small.shape[0]), interpolation=cv2.INTER_NEAREST)
+    light = cv2.inpaint(cv2.medianBlur(small, 3), cv2.dilate(outside, _square(3)), 3, cv2.INPAINT_TELEA)
+    light = cv2.resize(light, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.where(sheet, grey, light).astype(np.uint8)
+
+
+def _contrast(grey: Bytes) -> tuple[FloatArray, FloatArray, Mask]:
+    """Darkness against the paper (0 to 1), its noise, and the areas too large to stand out from it, ``(h, w)`` each."""
     calm = cv2.GaussianBlur(grey, (0, 0), 0.7 + min(1.3, _noise(grey) / 5.0))
-    longest = max(grey.shape)
-    # A closing keeps the edge of a shadow where it is: no ink appears along it, as it would after a blur.
-    paper = cv2.morphologyEx(cv2.medianBlur(calm, 5), cv2.MORPH_CLOSE, _square(0.15 * longest))
+    reach = round(0.15 * max(grey.shape))
+    # A closing keeps the edge of a shadow where it is: no ink appears along it, as it would after a blur. The margin
+    # continues the light, without lines, beyond the border, where a closing would brighten a slope.
+    light = cv2.medianBlur(cv2.resize(calm, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA), 9)
+    light = cv2.resize(light, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    framed = cv2.copyMakeBorder(light, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    framed[reach:-reach, reach:-reach] = cv2.medianBlur(calm, 5)
+    paper = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, _square(reach))[reach:-reach, reach:-reach].copy()
     bright = np.maximum(paper.astype(np.float32), 32.0)
-    contrast = np.clip((paper.astype(np.float32) - calm) / bright, 0.0, 1.0)
-    return contrast, _plateaus(paper)
+    contrast = (paper.astype(np.float32) - calm) / bright
+    contrast -= _local_median(contrast)  # what the closing left of uneven light
+    noise = _local_median(np.abs(contrast)) / 0.6745
+    return contrast, noise, _plateaus(paper)
+
+
+def _local_median(values: FloatArray) -> FloatArray:
+    """Median over about a tenth of the picture, of values of at most 0.1: ground, not ink."""
+    small = cv2.resize(values, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST)
+    small = (np.clip(small, 0.0, 0.1) * 2550.0).astype(np.uint8)
+    local = cv2.medianBlur(small, 2 * round(0.05 * max(small.shape)) + 1)
+    size = (values.shape[1], values.shape[0])
+    return np.asarray(cv2.resize(local, size, interpolation=cv2.INTER_LINEAR), np.float32) / 2550.0
 
 
 def _noise(grey: Bytes) -> float:
@@ -274,11 +324,14 @@ def _plateaus(paper: Bytes) -> Mask:
     around = cv2.morphologyEx(small, cv2.MORPH_CLOSE, _square(0.75 * max(small.shape)))
     around = cv2.resize(around, (paper.shape[1], paper.shape[0]), interpolation=cv2.INTER_LINEAR)
     dark = (paper < 0.8 * around.astype(np.float32)).astype(np.uint8)
-    _, labels = cv2.connectedComponents(dark, connectivity=4)
-    touching = np.bincount(_ring_of_one(labels), minlength=int(labels.max()) + 1)
-    fills = touching < 0.15 * 2 * sum(paper.shape)
-    fills[0] = False
-    return np.asarray(fills[labels])
+    count, labels = cv2.connectedComponents(dark, connectivity=4)
+    touching = np.bincount(_ring_of_one(labels), minlength=count)
+    fills = np.zeros(paper.shape, bool)
+    for index in range(1, min(count, 50)):
+        area = labels == index
+        if touching[index] < 0.15 * 2 * sum(paper.shape) and _sharpness(paper, area) > 0.85:
+            fills |= area
+    return fills
 
 
 def _ring_of_one(labels: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -297,17 +350,17 @@ def _find_drawing(grey: Bytes, name: str | Path) -> Mask:
     """The ink of the drawing, cropped to it and scaled to a longest side of `_SIDE`, a small free margin around."""
     sheet = _find_paper(grey)
     if sheet is not None:
-        grey = np.where(sheet, grey, np.uint8(np.median(grey[sheet]))).astype(np.uint8)
+        grey = _continued(grey, sheet)
     elif _light_on_dark(grey):
         grey = np.asarray(255 - grey, np.uint8)
     if int(grey.max()) - int(grey.min()) < 8:
         raise PictureError(name, "a blank picture: all of one colour")
-    contrast, fills = _contrast(grey)
+    contrast, noise, fills = _contrast(grey)
+    ink = _threshold(contrast, noise)
     if sheet is not None:
-        contrast[~sheet] = 0.0
+        ink = _on_sheet(ink, sheet)
         fills &= sheet
-    ink = _threshold(contrast)
-    ink = _without_ruling(ink)
+    ink = _without_ruling(ink, contrast)
     band = max(3.0, _stroke_width(ink))
     ink |= fills & ~_eroded(fills, band)
     ink = _without_specks(_without_frame(ink), contrast)
@@ -316,18 +369,25 @@ def _find_drawing(grey: Bytes, name: str | Path) -> Mask:
     return _without_fills(_scaled(ink))
 
 
-def _threshold(contrast: FloatArray) -> Mask:
+def _threshold(contrast: FloatArray, noise: FloatArray) -> Mask:
     """Ink by a threshold that follows the darkest ink near by, so that a faint line stays and a gap does not fill."""
-    ground = float(np.median(contrast))
-    noise = 1.4826 * float(np.median(np.abs(contrast - ground)))
-    strongest = float(np.percentile(contrast, 99.8))
-    floor = max(ground + 5.0 * noise, 0.1 * strongest, 0.03)
+    floor = np.maximum(5.0 * noise, max(0.1 * float(np.percentile(contrast, 99.8)), 0.03))
     near = cv2.dilate(contrast, _square(0.02 * max(contrast.shape)))
-    weak = contrast > np.maximum(floor, ground + 0.42 * (near - ground))
+    weak = contrast > np.maximum(floor, 0.42 * near)
     _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     seeds = np.bincount(labels[contrast > 1.4 * floor], minlength=int(labels.max()) + 1) > 0
     seeds[0] = False
     return np.asarray(seeds[labels])
+
+
+def _on_sheet(ink: Mask, sheet: Mask) -> Mask:
+    """Ink on the sheet, without what lies along its edge: curled paper and its shade."""
+    count, labels = cv2.connectedComponents((ink & sheet).astype(np.uint8), connectivity=8)
+    area = np.maximum(1, np.bincount(labels.ravel(), minlength=count))
+    rim = sheet & ~_eroded(sheet, 0.03 * max(sheet.shape))
+    keep = np.bincount(labels[rim], minlength=count) < 0.3 * area
+    keep[0] = False
+    return np.asarray(keep[labels])
 
 
 def _stroke_width(ink: Mask) -> float:
@@ -347,41 +407,58 @@ def _eroded(ink: Mask, depth: float) -> Mask:
     return np.asarray(_depth(ink) > depth)
 
 
-def _without_ruling(ink: Mask) -> Mask:
-    """Ink without the lines of ruled or squared paper: four or more parallel straight lines across the page."""
+def _without_ruling(ink: Mask, contrast: FloatArray) -> Mask:
+    """Ink without the lines of ruled or squared paper: parallel straight lines, evenly apart, across the page."""
     height, width = ink.shape
+    picture = ink.astype(np.uint8)
+    thickness = math.ceil(_stroke_width(ink)) + 3
     cleaned = ink
     for across, along, tilt in ((height, width, 0.5 * math.pi), (width, height, 0.0)):
-        picture = ink.astype(np.uint8)
         found = cv2.HoughLines(
-            picture, 1, math.radians(0.25), int(0.55 * along), min_theta=max(0.0, tilt - 0.1), max_theta=tilt + 0.1
+            picture, 1, math.radians(0.25), int(0.4 * along), min_theta=max(0.0, tilt - 0.1), max_theta=tilt + 0.1
         )
         if found is None:
             continue
-        lines = _distinct(found.reshape(-1, 2)[:400], 0.02 * across)
-        if len(lines) < 4:
+        lines = _evenly_apart(found.reshape(-1, 2)[:1000], across)
+        if len(lines) < 5:
             continue
-        thickness = math.ceil(_stroke_width(ink)) + 2
         ruling = np.zeros(ink.shape, np.uint8)
-        reach = 2.0 * max(ink.shape)
         for rho, theta in lines:
             foot = np.array([math.cos(theta), math.sin(theta)]) * rho
-            run = np.array([-math.sin(theta), math.cos(theta)]) * reach
+            run = np.array([-math.sin(theta), math.cos(theta)]) * 2.0 * max(ink.shape)
             start, end = np.rint(foot - run).astype(int), np.rint(foot + run).astype(int)
             cv2.line(ruling, start.tolist(), end.tolist(), 255, thickness)
-        crossing = np.ones((thickness + 4, 1) if tilt > 0 else (1, thickness + 4), np.uint8)
-        strokes = cv2.morphologyEx(picture, cv2.MORPH_OPEN, crossing)
-        cleaned = cleaned & ((ruling == 0) | (strokes > 0))
+        ruled = ruling > 0
+        crossing = np.ones((2 * thickness, 1) if tilt > 0 else (1, 2 * thickness), np.uint8)
+        strokes = cv2.morphologyEx(picture, cv2.MORPH_OPEN, crossing) > 0
+        strokes |= contrast > 1.6 * float(np.median(contrast[ink & ruled]))
+        cleaned = cleaned & (~ruled | strokes)
     return cleaned
 
 
-def _distinct(lines: NDArray[np.float32], apart: float) -> list[tuple[float, float]]:
-    """Lines (rho, theta), strongest first, parallel to the strongest and at least ``apart`` from each other."""
-    kept: list[tuple[float, float]] = []
-    for rho, theta in lines.tolist():
-        if all(abs(rho - other) >= apart for other, _ in kept) and abs(theta - lines[0, 1]) < math.radians(1.5):
-            kept.append((rho, theta))
-    return kept
+def _evenly_apart(found: NDArray[np.float32], across: int) -> list[tuple[float, float]]:
+    """The ruling that the lines found (rho, theta; strongest first) are part of, over the whole page; [] for none."""
+    theta = float(np.median(found[:40, 1]))
+    distinct: list[float] = []
+    for rho, angle in found.tolist():
+        if abs(angle - theta) < math.radians(0.6) and all(abs(rho - other) >= 0.012 * across for other in distinct):
+            distinct.append(rho)
+    if len(distinct) < 5:
+        return []
+    rhos = np.sort(distinct)
+    pitch = float(np.median(np.diff(rhos)))
+    # Two rounds of least squares over the line numbers, as the first pitch is only about right.
+    start = float(rhos[len(rhos) // 2])
+    for reach in (4.0, math.inf):
+        number = np.rint((rhos - start) / pitch)
+        near = np.abs(number) <= reach
+        pitch, start = np.polyfit(number[near], rhos[near], 1).tolist()
+    number = np.rint((rhos - start) / pitch)
+    on_pitch = np.abs(rhos - start - pitch * number) < 0.15 * pitch
+    if np.mean(on_pitch) < 0.8:
+        return []
+    steps = math.ceil(1.5 * across / pitch)
+    return [(start + pitch * n, theta) for n in range(-steps, steps + 1)] + [(float(rho), theta) for rho in rhos[on_pitch]]
 
 
 def _without_frame(ink: Mask) -> Mask:

@@ -86,7 +86,8 @@ def svg_text(
 
     width_mm: width of the whole picture on paper, in mm; without it the longest side is 200 pixels.
     line_width, margin: in units of a drawing whose longest side is 255.
-    A dot is the shortest line that can be written, with round caps. Raises SettingsError for a width that is not above 0.
+    A dot is the shortest line that can be written, with round caps. Raises SettingsError for a width that is not above
+    0.
     """
     if width_mm is not None and not (width_mm > 0 and math.isfinite(width_mm)):
         raise SettingsError(f"a width of {width_mm} mm is not possible; give a number above 0")
@@ -150,9 +151,10 @@ def _number(value: float, decimals: int) -> str:
 def read_svg(path: str | Path, *, tolerance: float = 0.5) -> Sketch:
     """The visible lines of an SVG (or .svgz) in its user units: one stroke a subpath, in document order.
 
-    What is smaller than 1/5000 of the drawing is a dot: a stroke of one point. Shapes that are only filled give their outline, but one that merely colours the whole page is left out. No point
-    of a curve is farther than ``tolerance`` from its polyline, in units of a drawing whose longest side is 255. The
-    category is the document's title, where it has one.
+    Shapes that are only filled give their outline, but one that merely colours the whole page is left out. No point
+    of a curve is farther than ``tolerance`` from its polyline, in units of a drawing whose longest side is 255. What
+    is smaller than 1/5000 of the drawing is a dot: a stroke of one point. The category is the document's title, where
+    it has one.
 
     Raises FileError for a file that cannot be opened, FormatError for one that is not SVG, is malformed, larger than
     the limits above or without lines, SettingsError for a tolerance that is not above 0.
@@ -227,8 +229,8 @@ def _parse_xml(path: Path, data: bytes) -> _Document:
         if skipping_from:
             return
         for key, value in attributes.items():
-            if key.startswith("xmlns:"):
-                prefixes[key[6:]] = value == _SVG
+            if key.startswith("xmlns:") or (key == "xmlns" and root is None):
+                prefixes[key[6:]] = value.rstrip("/") == _SVG
         prefix, _, tag = name.rpartition(":")
         if root is None and (tag != "svg" or not prefixes.get(prefix, False)):
             raise FormatError(path, f"not an SVG: its first element is <{name[:40]}>, not <svg>")

@@ -1,7 +1,7 @@
 """Object arrays of number arrays out of a pickle, without running it.
 
 NumPy stores an array of arrays as a pickle, and a pickle is a program. This reads the few instructions that NumPy's
-own pickles are made of (Python 2 and 3, protocols 2 to 5) and keeps what they name as plain values: nothing is
+own pickles are made of (Python 2 and 3, protocols 2 to 4) and keeps what they name as plain values: nothing is
 imported, looked up or called, so nothing but arrays of numbers can come out, whatever a file asks for.
 The instructions are those of the standard library's `pickle` and `pickletools`; what NumPy puts into them is told by
 ``numpy.ndarray.__reduce__`` and ``numpy.dtype.__reduce__``.
@@ -74,7 +74,9 @@ def unpickle_object_array(source: IO[bytes], shape: tuple[int, ...]) -> list[Num
     Raises RefusedPickleError for anything else; no code of the pickle is executed.
     """
     if len(shape) != 1 or shape[0] > MAX_ITEMS:
-        raise RefusedPickleError(f"an object array of shape {shape} is not a list of up to {MAX_ITEMS} drawings")
+        raise RefusedPickleError(
+            f"an object array of shape {str(shape)[:80]} is not a list of up to {MAX_ITEMS} drawings"
+        )
     try:
         result = _Reader(source, shape[0]).run()
     except (IndexError, KeyError, UnicodeDecodeError) as error:

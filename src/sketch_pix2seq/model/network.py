@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from sketch_pix2seq.data.batches import PEN_DOWN, PEN_END, PEN_UP, Batch, SequenceSpec
+from sketch_pix2seq.data.batches import Batch
 from sketch_pix2seq.model import mixture as mixtures
 from sketch_pix2seq.model.canvas import Canvas
 from sketch_pix2seq.model.decoders import CORES, State, initial_state
 from sketch_pix2seq.model.encoders import DeepEncoder, PaperEncoder, SequenceEncoder
 from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec
 
 
 @dataclass(frozen=True)

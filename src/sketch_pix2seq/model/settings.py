@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sketch_pix2seq.data.batches import Start
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.raster import RasterSpec
+from sketch_pix2seq.sequence import Start
 
 EncoderKind = Literal["paper", "deep", "rnn"]
 DecoderKind = Literal["lstm", "layer_norm", "hyper"]

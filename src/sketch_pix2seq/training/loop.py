@@ -13,10 +13,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from sketch_pix2seq.data.batches import Loader, SequenceSpec, offset_scale
+from sketch_pix2seq.data.batches import Loader, offset_scale
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.errors import SettingsError, SketchError
 from sketch_pix2seq.model.network import Losses, Network, Tensors
+from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.training.checkpoint import (
     Progress,
     load_checkpoint,

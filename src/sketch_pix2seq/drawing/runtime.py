@@ -1,0 +1,160 @@
+"""Runtimes: what drawing asks of a network, in NumPy arrays. ONNX Runtime draws without PyTorch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.model.folder import DECODER, ENCODER, START, ModelInfo, read_info
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP
+from sketch_pix2seq.sketch import FloatArray
+
+if TYPE_CHECKING:
+    from sketch_pix2seq.model.network import Network
+
+RuntimeName = Literal["onnx", "torch"]
+
+
+class MixtureArrays(NamedTuple):
+    """The mixture of n next rows: `model.mixture.Mixture` in NumPy, float32."""
+
+    log_pi: FloatArray
+    mu_x: FloatArray
+    mu_y: FloatArray
+    log_sigma_x: FloatArray
+    log_sigma_y: FloatArray
+    rho: FloatArray
+    log_pen: FloatArray
+
+
+@dataclass(frozen=True)
+class DrawingState:
+    """Where n drawings are: arrays of a runtime's own kind, first axis n. ``fixed`` stays the same while drawing."""
+
+    fixed: tuple[Any, ...]
+    moving: tuple[Any, ...]
+
+    def select(self, chosen: NDArray[np.integer]) -> DrawingState:
+        """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
+        return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
+
+
+class Runtime(Protocol):
+    """A network that draws. Arrays are float32, batches along the first axis."""
+
+    info: ModelInfo
+
+    def encode(self, ink: FloatArray) -> FloatArray:
+        """Ink ``(n, size, size)`` in 0..1 -> codes ``(n, z)``. Raises ModelError for a model without a picture encoder."""
+        ...
+
+    def start(self, code: FloatArray) -> DrawingState:
+        """Codes ``(n, z)`` -> the state before the first row."""
+        ...
+
+    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
+        """Last rows ``(n, 5)`` (first: `start_rows`) -> the mixture of the next rows, and the state after it."""
+        ...
+
+
+def start_rows(info: ModelInfo, n: int) -> FloatArray:
+    """The rows before the first, ``(n, 5)``."""
+    rows = np.zeros((n, 5), np.float32)
+    rows[:, 2 + (PEN_DOWN if info.sequence.start == "first" else PEN_UP)] = 1
+    return rows
+
+
+class OnnxRuntime:
+    """The graphs of a model folder on ONNX Runtime's CPU provider. threads: 0 = as many as there are cores."""
+
+    def __init__(self, folder: str | Path, *, threads: int = 0) -> None:
+        self.info = read_info(folder)
+        self._folder, self._threads = Path(folder), threads
+        self._sessions: dict[str, Any] = {}
+
+    def encode(self, ink: FloatArray) -> FloatArray:
+        if self.info.model.encoder == "rnn":
+            raise ModelError(f"{self._folder}: this model's encoder reads strokes, not pictures; draw with --runtime torch")
+        (code,) = self._session(ENCODER).run(None, {"ink": ink})
+        return np.asarray(code, np.float32)
+
+    def start(self, code: FloatArray) -> DrawingState:
+        session = self._session(START)
+        names = [output.name for output in session.get_outputs()]
+        values = dict(zip(names, session.run(None, {"code": code}), strict=True))
+        return DrawingState(
+            tuple(values[name] for name in names if name.startswith("fixed_")),
+            tuple(values[name] for name in names if name.startswith("state_")),
+        )
+
+    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
+        feed = {"row": rows}
+        feed.update({f"fixed_{i}": x for i, x in enumerate(state.fixed)})
+        feed.update({f"state_{i}": x for i, x in enumerate(state.moving)})
+        values = self._session(DECODER).run(None, feed)
+        count = len(MixtureArrays._fields)
+        return MixtureArrays(*values[:count]), DrawingState(state.fixed, tuple(values[count:]))
+
+    def _session(self, name: str) -> Any:
+        if name not in self._sessions:
+            import onnxruntime
+
+            path = self._folder / name
+            if not path.is_file():
+                raise ModelError(f"{path}: no such file; the model folder is incomplete")
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self._threads or (os.cpu_count() or 1)
+            options.log_severity_level = 3
+            try:
+                self._sessions[name] = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
+                raise ModelError(f"{path}: not a graph that ONNX Runtime can load ({str(error).splitlines()[0]})") from error
+        return self._sessions[name]
+
+
+class TorchRuntime:
+    """A network in PyTorch, on any device."""
+
+    def __init__(self, network: Network, info: ModelInfo) -> None:
+        self.info, self._network = info, network.eval()
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "cpu") -> TorchRuntime:
+        """The network of a model folder."""
+        from sketch_pix2seq.model.export import load_network
+
+        network, info = load_network(folder)
+        return cls(network.to(device), info)
+
+    def encode(self, ink: FloatArray) -> FloatArray:
+        if self.info.model.encoder == "rnn":
+            raise ModelError("this model's encoder reads strokes, not pictures")
+        return self._numpy(self._call(self._network.encode, self._tensor(ink)))
+
+    def start(self, code: FloatArray) -> DrawingState:
+        return DrawingState(*self._call(self._network.start, self._tensor(code)))
+
+    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
+        mixture, after = self._call(self._network.step, self._tensor(rows), state.fixed, state.moving)
+        return MixtureArrays(*(self._numpy(x) for x in mixture)), DrawingState(state.fixed, after)
+
+    def _call(self, function: Any, *arguments: Any) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return function(*arguments)
+
+    def _tensor(self, values: FloatArray) -> Any:
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).to(next(self._network.parameters()).device)
+
+    def _numpy(self, tensor: Any) -> FloatArray:
+        array: FloatArray = tensor.float().cpu().numpy()
+        return array

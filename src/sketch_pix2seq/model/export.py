@@ -1,0 +1,161 @@
+"""A trained network -> a model folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from sketch_pix2seq.errors import FileError, ModelError
+from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelInfo, read_info
+from sketch_pix2seq.model.mixture import Mixture
+from sketch_pix2seq.model.network import Network
+
+_HALF_FROM = 1024
+"""Numbers from which a weight is stored as float16 in the graphs."""
+
+
+def write_folder(
+    folder: str | Path, network: Network, categories: Sequence[str], training: Mapping[str, Any]
+) -> Path:
+    """Write a model folder; weights are rounded to float16 first, so that both runtimes have the same ones.
+
+    The files are made beside and moved into place, the configuration last. Other files of the folder stay.
+    """
+    folder = Path(folder)
+    network = network.to("cpu").eval()
+    rounded = {name: value.half().float() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    network.load_state_dict(rounded)
+    info = ModelInfo(network.settings, network.sequence, tuple(categories), dict(training))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as name:
+            part = Path(name)
+            save_file({k: v.half().contiguous() for k, v in network.state_dict().items()}, part / WEIGHTS)
+            _export_graphs(network, part)
+            info.save(part)
+            for path in sorted(part.iterdir(), key=lambda p: p.suffix == ".json"):
+                os.replace(path, folder / path.name)
+        if network.settings.encoder == "rnn":
+            (folder / ENCODER).unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(folder, f"the model cannot be written: {error.strerror or error}") from error
+    return folder
+
+
+def load_network(folder: str | Path) -> tuple[Network, ModelInfo]:
+    """The network of a model folder, in float32, for drawing or further training.
+
+    Raises ModelError where weights are missing or do not fit the configuration.
+    """
+    info = read_info(folder)
+    path = Path(folder) / WEIGHTS
+    network = Network(info.model, info.sequence)
+    try:
+        weights = load_file(path)
+        network.load_state_dict({name: value.float() for name, value in weights.items()})
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file; the model folder is incomplete") from error
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ModelError(f"{path}: the weights do not fit the folder's config.json ({str(error).splitlines()[0]})") from error
+    return network.eval(), info
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a model folder's files."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.is_file():
+            shutil.copy2(path, target / path.name)
+
+
+class _Encode(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ink: Tensor) -> Tensor:
+        return self.network.encode(ink)
+
+
+class _Start(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, code: Tensor) -> tuple[Tensor, ...]:
+        fixed, state = self.network.start(code)
+        return (*fixed, *state)
+
+
+class _Step(nn.Module):
+    def __init__(self, network: Network, fixed: int) -> None:
+        super().__init__()
+        self.network, self.fixed = network, fixed
+
+    def forward(self, row: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        mixture, after = self.network.step(row, state[: self.fixed], state[self.fixed :])
+        return (*mixture, *after)
+
+
+@torch.no_grad()
+def _export_graphs(network: Network, folder: Path) -> None:
+    n, size = 2, network.settings.raster.size
+    if network.settings.encoder != "rnn":
+        _export(_Encode(network), (torch.rand(n, size, size),), ["ink"], ["code"], folder / ENCODER)
+    code = torch.randn(n, network.settings.z_size)
+    fixed, state = network.start(code)
+    names = [f"fixed_{i}" for i in range(len(fixed))] + [f"state_{i}" for i in range(len(state))]
+    _export(_Start(network), (code,), ["code"], names, folder / START)
+    after = [f"{name}_after" for name in names[len(fixed) :]]
+    _export(
+        _Step(network, len(fixed)), (network.start_row(n), *fixed, *state), ["row", *names],
+        [*Mixture._fields, *after], folder / DECODER,
+    )
+
+
+def _export(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    batch = torch.export.Dim.DYNAMIC
+    shapes: Any = tuple({0: batch} for _ in inputs)
+    if isinstance(module, _Step):
+        shapes = (shapes[0], shapes[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(), inputs, dynamo=True, input_names=names, output_names=outputs, dynamic_shapes=shapes,
+            verbose=False,
+        )
+    assert program is not None
+    model = _halved(program.model_proto)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Large float32 weights stored as float16 with a cast behind, which ONNX Runtime folds when it loads the graph."""
+    graph = model.graph
+    casts = []
+    for index, tensor in enumerate(graph.initializer):
+        if tensor.data_type == TensorProto.FLOAT and int(np.prod(tensor.dims)) >= _HALF_FROM:
+            name = tensor.name
+            half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half")
+            graph.initializer[index].CopyFrom(half)
+            casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model

@@ -1,0 +1,77 @@
+"""The model folder: settings, weights and graphs that travel together. Reading what it holds needs no PyTorch.
+
+``config.json``        settings, categories, conventions and training record
+``model.safetensors``  weights, float16
+``encoder.onnx``       ink -> z (models whose encoder sees pictures)
+``start.onnx``         z -> what stays the same while drawing, and the first state
+``decoder.onnx``       a row and the state -> the mixture of the next row, and the state after it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.sequence import SequenceSpec
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+ENCODER, START, DECODER = "encoder.onnx", "start.onnx", "decoder.onnx"
+VERSION = 1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model folder says of itself."""
+
+    model: ModelSettings
+    """The network's settings, the renderer's specification among them."""
+    sequence: SequenceSpec
+    """How points became rows."""
+    categories: tuple[str, ...] = ()
+    """What it was trained on."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """The training record: steps, seconds, machine, losses, settings."""
+
+    def save(self, folder: Path) -> None:
+        """Write ``config.json``."""
+        text = json.dumps({"version": VERSION, **asdict(self)}, indent=2)
+        (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def read_info(folder: str | Path) -> ModelInfo:
+    """Read ``config.json``. Raises ModelError where it is missing or of another make."""
+    path = Path(folder) / CONFIG
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: no model folder (it has no {CONFIG}); `sketch-pix2seq train` writes one") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read as a model's configuration ({error})") from error
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise ModelError(f"{path}: not a model folder of version {VERSION}")
+    try:
+        return ModelInfo(
+            from_plain(ModelSettings, content["model"]),
+            from_plain(SequenceSpec, content["sequence"]),
+            tuple(content["categories"]),
+            content["training"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: not a model folder of version {VERSION} ({error})") from error
+
+
+def from_plain(kind: type[T], values: Mapping[str, Any]) -> T:
+    """A dataclass from plain JSON or YAML values, nested ones included. Raises ValueError naming an unknown field."""
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    hints = get_type_hints(kind)
+    return kind(**{k: from_plain(hints[k], v) if is_dataclass(hints[k]) else v for k, v in values.items()})
