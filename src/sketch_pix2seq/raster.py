@@ -57,6 +57,13 @@ def render_fitted(centred: NDArray[np.float32], stroke_ends: NDArray[np.integer]
 
 def _draw(strokes: Sequence[NDArray[np.floating]], spec: RasterSpec) -> NDArray[np.uint8]:
     ink = np.zeros((spec.size, spec.size), np.uint8)
-    lines = [np.rint(stroke * (1 << _SHIFT)).astype(np.int32) for stroke in strokes]
+    lines = [np.rint(_visible(stroke) * (1 << _SHIFT)).astype(np.int32) for stroke in strokes]
     cv2.polylines(ink, lines, False, 255, spec.line, cv2.LINE_AA, _SHIFT)
     return ink
+
+
+def _visible(stroke: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The stroke; a dot, of which OpenCV draws nothing or something by its place, as a line of one pixel."""
+    if len(stroke) > 2 or (stroke[0] != stroke[-1]).any():
+        return stroke
+    return stroke[0] + np.array([[-0.5, 0.0], [0.5, 0.0]])

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.sketch import FloatArray, Sketch
+
 Start = Literal["first", "centre"]
 
 PEN_DOWN, PEN_UP, PEN_END = 0, 1, 2
@@ -22,6 +24,17 @@ class SequenceSpec:
     """Where the pen is before the first row: the "centre" of the drawing's bounds, or on its "first" point, as in sketch-rnn."""
     scale: float = 1.0
     """Canvas units a unit of the model: the standard deviation of the training set's offsets."""
+
+
+def rows_of(sketch: Sketch, spec: SequenceSpec) -> FloatArray:
+    """The stroke-5 rows ``(n, 5)`` of one sketch in model units, its end row included; the sketch is fitted first."""
+    fitted = sketch.fit()
+    if spec.start == "centre":
+        left, top, right, bottom = fitted.bounds()
+        fitted = fitted.transform([[1, 0, -(left + right) / 2], [0, 1, -(top + bottom) / 2]])
+    rows = fitted.to_stroke5(implicit_origin=spec.start == "first")
+    rows[:, :2] /= spec.scale
+    return rows.astype(np.float32)
 
 
 def mixed(counters: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -23,10 +23,10 @@ from sketch_pix2seq.errors import DownloadError, FileError, SettingsError
 
 
 def archive(seed: int, size: int = 200_000) -> bytes:
-    """A zip file of noise: what a .npz file is from the outside."""
+    """A zip file of noise, the same at any time: what a .npz file is from the outside."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("train.npy", np.random.default_rng(seed).bytes(size))
+        file.writestr(zipfile.ZipInfo("train.npy"), np.random.default_rng(seed).bytes(size))
     return buffer.getvalue()
 
 

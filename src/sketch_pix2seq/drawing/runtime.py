@@ -51,7 +51,11 @@ class Runtime(Protocol):
     info: ModelInfo
 
     def encode(self, ink: FloatArray) -> FloatArray:
-        """Ink ``(n, size, size)`` in 0..1 -> codes ``(n, z)``. Raises ModelError for a model without a picture encoder."""
+        """Ink ``(n, size, size)`` in 0..1 -> codes ``(n, z)``, for an encoder that sees pictures."""
+        ...
+
+    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> FloatArray:
+        """stroke-5 rows ``(n, time, 5)`` and their lengths ``(n,)`` -> codes ``(n, z)``, for an encoder that reads strokes."""
         ...
 
     def start(self, code: FloatArray) -> DrawingState:
@@ -79,9 +83,11 @@ class OnnxRuntime:
         self._sessions: dict[str, Any] = {}
 
     def encode(self, ink: FloatArray) -> FloatArray:
-        if self.info.model.encoder == "rnn":
-            raise ModelError(f"{self._folder}: this model's encoder reads strokes, not pictures; draw with --runtime torch")
         (code,) = self._session(ENCODER).run(None, {"ink": ink})
+        return np.asarray(code, np.float32)
+
+    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> FloatArray:
+        (code,) = self._session(ENCODER).run(None, {"rows": rows, "lengths": lengths})
         return np.asarray(code, np.float32)
 
     def start(self, code: FloatArray) -> DrawingState:
@@ -133,9 +139,10 @@ class TorchRuntime:
         return cls(network.to(device), info)
 
     def encode(self, ink: FloatArray) -> FloatArray:
-        if self.info.model.encoder == "rnn":
-            raise ModelError("this model's encoder reads strokes, not pictures")
         return self._numpy(self._call(self._network.encode, self._tensor(ink)))
+
+    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> FloatArray:
+        return self._numpy(self._call(self._network.encode_rows, self._tensor(rows), self._tensor(lengths)))
 
     def start(self, code: FloatArray) -> DrawingState:
         return DrawingState(*self._call(self._network.start, self._tensor(code)))
@@ -150,7 +157,7 @@ class TorchRuntime:
         with torch.inference_mode():
             return function(*arguments)
 
-    def _tensor(self, values: FloatArray) -> Any:
+    def _tensor(self, values: NDArray[Any]) -> Any:
         import torch
 
         return torch.from_numpy(np.ascontiguousarray(values)).to(next(self._network.parameters()).device)

@@ -167,7 +167,7 @@ def _enlarged(page: Bytes) -> Bytes:
         return page
     scale = min(16.0, _SMALL_PAGE / longest)
     size = (max(1, round(page.shape[1] * scale)), max(1, round(page.shape[0] * scale)))
-    return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return np.asarray(cv2.GaussianBlur(cv2.resize(page, size, interpolation=cv2.INTER_CUBIC), (0, 0), 0.4 * scale), np.uint8)
 
 
 # -- light and polarity -----------------------------------------------------------------------------------------
@@ -300,6 +300,7 @@ def _contrast(grey: Bytes) -> tuple[FloatArray, FloatArray, Mask]:
     contrast = (paper.astype(np.float32) - calm) / bright
     contrast -= _local_median(contrast)  # what the closing left of uneven light
     noise = _local_median(np.abs(contrast)) / 0.6745
+    noise = np.minimum(noise, 2.5 * float(np.median(noise)))  # where ink covers half of the ground it is no noise
     return contrast, noise, _plateaus(paper)
 
 
@@ -371,11 +372,12 @@ def _find_drawing(grey: Bytes, name: str | Path) -> Mask:
 
 def _threshold(contrast: FloatArray, noise: FloatArray) -> Mask:
     """Ink by a threshold that follows the darkest ink near by, so that a faint line stays and a gap does not fill."""
-    floor = np.maximum(5.0 * noise, max(0.1 * float(np.percentile(contrast, 99.8)), 0.03))
-    near = cv2.dilate(contrast, _square(0.02 * max(contrast.shape)))
+    floor = np.maximum(3.2 * noise, max(0.1 * float(np.percentile(contrast, 99.8)), 0.03))
+    reach = 0.02 * max(contrast.shape)
+    near = cv2.blur(cv2.dilate(contrast, _square(reach)), _square(reach).shape)
     weak = contrast > np.maximum(floor, 0.42 * near)
     _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
-    seeds = np.bincount(labels[contrast > 1.4 * floor], minlength=int(labels.max()) + 1) > 0
+    seeds = np.bincount(labels[contrast > 1.6 * floor], minlength=int(labels.max()) + 1) > 0
     seeds[0] = False
     return np.asarray(seeds[labels])
 
@@ -410,8 +412,11 @@ def _eroded(ink: Mask, depth: float) -> Mask:
 def _without_ruling(ink: Mask, contrast: FloatArray) -> Mask:
     """Ink without the lines of ruled or squared paper: parallel straight lines, evenly apart, across the page."""
     height, width = ink.shape
+    line = _stroke_width(ink)
+    if line > 0.01 * max(ink.shape):
+        return ink
     picture = ink.astype(np.uint8)
-    thickness = math.ceil(_stroke_width(ink)) + 3
+    thickness = math.ceil(line) + 3
     cleaned = ink
     for across, along, tilt in ((height, width, 0.5 * math.pi), (width, height, 0.0)):
         found = cv2.HoughLines(
@@ -429,6 +434,8 @@ def _without_ruling(ink: Mask, contrast: FloatArray) -> Mask:
             start, end = np.rint(foot - run).astype(int), np.rint(foot + run).astype(int)
             cv2.line(ruling, start.tolist(), end.tolist(), 255, thickness)
         ruled = ruling > 0
+        if np.mean(ink[ruled]) < 0.4 * line / thickness:  # lines of the drawing end; ruling crosses the page
+            continue
         crossing = np.ones((2 * thickness, 1) if tilt > 0 else (1, 2 * thickness), np.uint8)
         strokes = cv2.morphologyEx(picture, cv2.MORPH_OPEN, crossing) > 0
         strokes |= contrast > 1.6 * float(np.median(contrast[ink & ruled]))

@@ -208,6 +208,11 @@ class GateNorm(nn.Module):
         return normal * self.gain + self.bias
 
 
+def _scaled(embedding: Tensor, weight: Tensor) -> Tensor:
+    """Embeddings ``(n, gates * e)`` times ``(gates, e, size)`` -> ``(n, gates, size)``."""
+    return torch.einsum("nge,ges->ngs", embedding.unflatten(1, (len(weight), -1)), weight)
+
+
 CORES: dict[str, type[LSTMCore] | type[LayerNormLSTMCore] | type[HyperLSTMCore]] = {
     "lstm": LSTMCore,
     "layer_norm": LayerNormLSTMCore,

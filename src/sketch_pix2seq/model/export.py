@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from sketch_pix2seq.errors import FileError, ModelError
 from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelInfo, read_info
+from sketch_pix2seq.model.encoders import SequenceEncoder
 from sketch_pix2seq.model.mixture import Mixture
 from sketch_pix2seq.model.network import Network
 
@@ -49,8 +49,6 @@ def write_folder(
             info.save(part)
             for path in sorted(part.iterdir(), key=lambda p: p.suffix == ".json"):
                 os.replace(path, folder / path.name)
-        if network.settings.encoder == "rnn":
-            (folder / ENCODER).unlink(missing_ok=True)
     except OSError as error:
         raise FileError(folder, f"the model cannot be written: {error.strerror or error}") from error
     return folder
@@ -72,14 +70,6 @@ def load_network(folder: str | Path) -> tuple[Network, ModelInfo]:
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ModelError(f"{path}: the weights do not fit the folder's config.json ({str(error).splitlines()[0]})") from error
     return network.eval(), info
-
-
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a model folder's files."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in source.iterdir():
-        if path.is_file():
-            shutil.copy2(path, target / path.name)
 
 
 class _Encode(nn.Module):
@@ -114,7 +104,9 @@ class _Step(nn.Module):
 @torch.no_grad()
 def _export_graphs(network: Network, folder: Path) -> None:
     n, size = 2, network.settings.raster.size
-    if network.settings.encoder != "rnn":
+    if isinstance(network.encoder, SequenceEncoder):
+        onnx.save(_halved(_sequence_encoder(network.encoder, network.to_mu)), str(folder / ENCODER))
+    else:
         _export(_Encode(network), (torch.rand(n, size, size),), ["ink"], ["code"], folder / ENCODER)
     code = torch.randn(n, network.settings.z_size)
     fixed, state = network.start(code)
@@ -143,6 +135,44 @@ def _export(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], out
     model = _halved(program.model_proto)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+def _sequence_encoder(encoder: SequenceEncoder, to_mu: nn.Linear) -> onnx.ModelProto:
+    """The rnn encoder as a graph: ONNX's own bidirectional LSTM, whose gates are in the order i, o, f, c."""
+
+    def reordered(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+        parts = []
+        for direction in ("", "_reverse"):
+            i, f, g, o = getattr(encoder.lstm, f"{name}_l0{direction}").detach().numpy().reshape(4, encoder.lstm.hidden_size, -1)
+            parts.append(np.concatenate([i, o, f, g]))
+        return np.stack(parts)
+
+    biases = np.concatenate([reordered("bias_ih")[..., 0], reordered("bias_hh")[..., 0]], axis=1)
+    weights = {
+        "w": reordered("weight_ih"), "r": reordered("weight_hh"), "b": biases,
+        "mu_w": to_mu.weight.detach().numpy(), "mu_b": to_mu.bias.detach().numpy(),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["rows"], ["by_time"], perm=[1, 0, 2]),
+        helper.make_node(
+            "LSTM", ["by_time", "w", "r", "b", "lengths"], ["", "last"],
+            direction="bidirectional", hidden_size=encoder.lstm.hidden_size,
+        ),
+        helper.make_node("Transpose", ["last"], ["by_sketch"], perm=[1, 0, 2]),
+        helper.make_node("Flatten", ["by_sketch"], ["features"]),
+        helper.make_node("Gemm", ["features", "mu_w", "mu_b"], ["code"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "encoder",
+        [
+            helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", "time", 5]),
+            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
+        ],
+        [helper.make_tensor_value_info("code", TensorProto.FLOAT, ["n", to_mu.out_features])],
+        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
 def _halved(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -21,6 +21,8 @@ from sketch_pix2seq.sequence import SequenceSpec
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 ENCODER, START, DECODER = "encoder.onnx", "start.onnx", "decoder.onnx"
+RUN_MODEL = "model"
+"""The model folder inside the folder of a training run."""
 VERSION = 1
 
 T = TypeVar("T")

@@ -154,6 +154,14 @@ class Network(nn.Module):
         mu: Tensor = self.to_mu(self.encoder(ink[:, None]))
         return mu
 
+    def encode_rows(self, rows: Tensor, lengths: Tensor) -> Tensor:
+        """Stroke-5 rows ``(n, time, 5)`` with lengths ``(n,)`` -> the mean of z ``(n, z)``. For the rnn encoder."""
+        assert isinstance(self.encoder, SequenceEncoder)
+        packed = nn.utils.rnn.pack_padded_sequence(rows, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        features = self.encoder(packed.data, packed.batch_sizes)
+        mu: Tensor = self.to_mu(features[packed.unsorted_indices])
+        return mu
+
     def start(self, code: Tensor) -> tuple[State, State]:
         """Codes ``(n, z)`` -> what stays the same while drawing, and the state that each row changes."""
         state = initial_state(self.to_state(code), self.core.state_sizes)

@@ -29,6 +29,8 @@ class Progress:
     """Lowest validation loss, nats a point."""
     best_step: int = 0
     """Step of the lowest validation loss."""
+    scale: float = 1.0
+    """Canvas units a unit of the model."""
     stopped: bool = False
     """Ended early."""
     history: list[dict[str, float]] = field(default_factory=list)

@@ -44,6 +44,8 @@ class Line:
     """Reconstruction loss in nats a row (points and end)."""
     l_kl: float
     pixel: float
+    batch: int
+    """Sketches a step, all processes together."""
     rate: float
     """Sketches a second, all processes together."""
     learning_rate: float
@@ -54,7 +56,7 @@ class Line:
     @property
     def eta_seconds(self) -> float | None:
         """Seconds left; None before the speed is known."""
-        return None if self.rate <= 0 else (self.steps - self.step) / self.rate
+        return None if self.rate <= 0 else (self.steps - self.step) * self.batch / self.rate
 
 
 Report = Callable[[Line], None]
@@ -70,8 +72,10 @@ def train(
     on_validation: OnValidation | None = None,
     weights: dict[str, Tensor] | None = None,
     scale: float | None = None,
-) -> tuple[Network, Progress]:
-    """Train on a SketchSet, or go on with the run that ``out`` holds, to the end; the averaged network comes back.
+) -> tuple[Network, Progress, bool]:
+    """Train on a SketchSet, or go on with the run that ``out`` holds, to the end.
+
+    Gives the network with its averaged weights, where the run is, and whether this is the main process.
 
     The same settings, data and process count reach the same weights bit for bit on a CPU in float32, however often the
     run was interrupted. weights, scale: start from these rather than from nothing.
@@ -108,8 +112,9 @@ def train(
         tensors, progress, before = load_checkpoint(checkpoint)
         _same_run(before, settings, out)
         network.load_state_dict(_named(tensors, "network."))
-        average = {name: value.to(device) for name, value in _named(tensors, "average.").items()}
+        average = {name: value.to(device) for name, value in average_of(tensors).items()}
         restore_optimiser(optimiser, names, tensors)
+    progress.scale = sequence.scale
     out.mkdir(parents=True, exist_ok=True)
 
     model, optimiser = accelerator.prepare(network, optimiser)
@@ -163,7 +168,7 @@ def train(
 
             if progress.step % settings.log_every == 0 or progress.step == settings.steps:
                 now = time.monotonic()
-                line = _line(totals, progress, settings, longest, seen / (now - lap), rate)
+                line = _line(totals, progress, settings, longest, training_data.global_size, seen / (now - lap), rate)
                 totals, seen, lap = [], 0, now
                 if writer is not None:
                     for key in ("l_r", "nats", "l_kl", "pixel", "rate", "learning_rate", "skipped"):
@@ -199,7 +204,7 @@ def train(
     accelerator.wait_for_everyone()
     network.load_state_dict(average)
     network.eval()
-    return network, progress
+    return network, progress, main
 
 
 @torch.no_grad()
@@ -273,7 +278,8 @@ def _average(average: dict[str, Tensor], network: nn.Module, decay: float, step:
 
 
 def _line(
-    totals: list[tuple[Tensor, Losses]], progress: Progress, settings: TrainSettings, longest: int, speed: float, rate: float
+    totals: list[tuple[Tensor, Losses]], progress: Progress, settings: TrainSettings, longest: int, batch: int,
+    speed: float, rate: float,
 ) -> Line:
     finite = [losses for norm, losses in totals if torch.isfinite(norm)] or [totals[-1][1]]
     sketches, rows = sum(x.sketches for x in finite), sum(x.rows for x in finite)
@@ -281,7 +287,7 @@ def _line(
     return Line(
         progress.step, settings.steps, both / sketches / longest, both / rows,
         float(sum(x.kl.detach() for x in finite)) / sketches, float(sum(x.pixel.detach() for x in finite)) / sketches,
-        speed, rate, progress.skipped, progress.history[-1]["nats"] if progress.history else None,
+        batch, speed, rate, progress.skipped, progress.history[-1]["nats"] if progress.history else None,
     )
 
 
@@ -302,6 +308,11 @@ def _same_run(before: dict[str, object], settings: TrainSettings, out: Path) -> 
     changed = [k for k in now if k not in free and before.get(k) != now[k]]
     if changed:
         raise SettingsError(f"{out} holds a run with other settings ({', '.join(changed)}); give another --out, or the same settings")
+
+
+def average_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The averaged weights in a checkpoint's tensors."""
+    return _named(tensors, "average.")
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,0 +1,70 @@
+"""`sketch-pix2seq draw`: pictures in, drawings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.drawing.model import DrawSettings
+from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
+from sketch_pix2seq.drawing.redraw import redraw
+from sketch_pix2seq.drawing.runtime import RuntimeName
+from sketch_pix2seq.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Settings(DrawSettings):
+    """Redraw pictures, stroke by stroke: PNG, JPEG and other pictures, SVG, ndjson and npz, or folders of them.
+
+    sketch-pix2seq draw cat.png --samples 9 --format svg,gif
+
+    Writes each drawing as NAME-1.svg ..., and one sheet with each picture beside its redrawings.
+    """
+
+    inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Pictures, drawings and folders."""
+    out: Path = Path("drawings")
+    """Folder for the drawings."""
+    samples: int = 9
+    """Redrawings of each picture."""
+    format: str = "svg"
+    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none" writes the sheet alone."""
+    seed: int = 0
+    """The same seed gives the same strokes."""
+    model: str = BUNDLED
+    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    runtime: RuntimeName = "onnx"
+    """"onnx", or "torch" where PyTorch is installed."""
+    width_mm: float | None = None
+    """Width of the SVGs in millimetres, for a plotter."""
+    limit: int = 100
+    """Drawings read of each input file at most."""
+
+
+def run(settings: Settings) -> None:
+    """Redraw the inputs and say where the drawings are."""
+    if not settings.inputs:
+        raise SettingsError("name at least one picture, drawing or folder: draw PICTURE...")
+    with progress() as bar:
+        task = bar.add_task("drawing", total=None)
+        report = redraw(
+            load_model(settings.model, runtime=settings.runtime),
+            settings.inputs,
+            settings.out,
+            samples=settings.samples,
+            formats=tuple(word.strip().lstrip(".") for word in settings.format.split(",") if word.strip()),
+            seed=settings.seed,
+            settings=settings,
+            width_mm=settings.width_mm,
+            limit=settings.limit,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for problem in report.problems:
+        warn(problem)
+    console().print(
+        f"{report.drawings} drawings of {report.pictures} pictures -> {report.folder}; side by side in {report.sheet}",
+        markup=False, soft_wrap=True,
+    )

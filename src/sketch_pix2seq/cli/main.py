@@ -1,0 +1,153 @@
+"""The command line: finds a command's module, parses its settings, runs it, and turns our errors into one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sketch_pix2seq import __version__
+from sketch_pix2seq.errors import FileError, FormatError, SketchError
+
+PROGRAM = "sketch-pix2seq"
+
+COMMANDS = {
+    "draw": "redraw pictures, stroke by stroke, with a trained model",
+    "convert": "convert drawings between SVG, PNG, GIF, ndjson, npz and pictures",
+    "look": "show what is in a set or file: a contact sheet and statistics",
+    "download": "download drawings of Quick, Draw!",
+    "prepare": "make one set to learn from of files and folders of drawings",
+    "train": "train a model on a set, or go on with a run",
+    "export": "write the model folder of a run, as it is now",
+}
+"""Every command with its line in the help; each is a module of this package with `Settings` and `run`."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 when all went well, 2 for an error that the user can mend, 130 after Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run(words)
+    except SketchError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _run(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return
+    if words[0] in ("-V", "--version"):
+        print(f"{PROGRAM} {__version__}")
+        return
+    name = words[0]
+    if name not in COMMANDS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, COMMANDS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SketchError(f"no command {name!r}{hint} There are {', '.join(COMMANDS)}")
+    module = import_module(f"sketch_pix2seq.cli.{name}")
+    # A command whose defaults depend on other flags (train: on the recipe) works them out itself.
+    defaults: Callable[[list[str]], tuple[Any, list[str]]] | None = getattr(module, "defaults", None)
+    given = words[1:]
+    default: Any = None
+    if defaults is not None:
+        default, given = defaults(given)
+    else:
+        default, given = _configured(module.Settings, given)
+    module.run(parse(module.Settings, name, given, default))
+
+
+def parse(kind: type[Any], name: str, words: Sequence[str], default: Any = None) -> Any:
+    """Settings of a command from its flags; help and usage errors as tyro gives them."""
+    import tyro
+
+    extra = {} if default is None else {"default": default}
+    return tyro.cli(
+        kind, prog=f"{PROGRAM} {name}", args=list(words), config=(tyro.conf.OmitArgPrefixes,) if name != "train" else (), **extra
+    )
+
+
+def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:
+    """Defaults from ``--config FILE.yaml``, and the other flags."""
+    path, others = take_option(words, "--config")
+    if path is None:
+        return None, others
+    return overlaid(kind(), read_yaml(Path(path)), path), others
+
+
+def take_option(words: list[str], flag: str) -> tuple[str | None, list[str]]:
+    """The value of a flag, if it is there, and the words without it."""
+    for index, word in enumerate(words):
+        if word == flag:
+            if index + 1 == len(words):
+                raise SketchError(f"{flag} needs a value")
+            return words[index + 1], [*words[:index], *words[index + 2 :]]
+        if word.startswith(f"{flag}="):
+            return word.split("=", 1)[1], [*words[:index], *words[index + 1 :]]
+    return None, words
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError as error:
+        raise FileError(path, "no such file") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FormatError(path, f"not readable as YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise FormatError(path, "it must hold settings such as `seed: 3`")
+    return values
+
+
+def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
+    """A settings dataclass with some fields replaced, nested ones too; keys may be written with - or _."""
+    known = {f.name for f in fields(settings)}
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key).replace("-", "_")
+        if name not in known:
+            raise FormatError(where, f"no setting {key!r}; there are {', '.join(sorted(known))}")
+        now = getattr(settings, name)
+        if is_dataclass(now):
+            if not isinstance(value, dict):
+                raise FormatError(where, f"{key} must hold settings of its own")
+            value = overlaid(now, value, where)
+        elif isinstance(now, tuple) and isinstance(value, list):
+            value = tuple(value)
+        elif isinstance(now, Path):
+            value = Path(value)
+        changes[name] = value
+    try:
+        return replace(settings, **changes)
+    except TypeError as error:
+        raise FormatError(where, str(error)) from error
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {line}" for name, line in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} COMMAND ...",
+            "",
+            "Learns to draw many categories of things the way people draw them, stroke by stroke, from pictures.",
+            "",
+            *lines,
+            "",
+            f"`{PROGRAM} COMMAND --help` tells each command's settings and their defaults; `--config FILE.yaml` reads them",
+            f"from a file. `{PROGRAM} --version` prints {__version__}.",
+        ]
+    )

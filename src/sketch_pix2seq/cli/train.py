@@ -1,0 +1,135 @@
+"""`sketch-pix2seq train`: learn from a set, or go on with a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from sketch_pix2seq.cli.console import console, stderr, warn
+from sketch_pix2seq.cli.main import overlaid, read_yaml, take_option
+from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.recipes.catalogue import DEFAULT, load_recipe, recipe_names
+from sketch_pix2seq.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Settings(TrainSettings):
+    """Train a model on a set that `sketch-pix2seq prepare` made. The same command goes on with a run that was stopped.
+
+    sketch-pix2seq train --data drawings.arrow --out runs/mine
+
+    sketch-pix2seq train --recipe sketch-pix2seq --data drawings.arrow --out runs/paper --steps 5000
+
+    Defaults below are those of the recipe; `--config FILE.yaml` changes them, flags change them last. Several processes:
+    `accelerate launch -m sketch_pix2seq train ...`.
+    """
+
+    data: Path = Path("drawings.arrow")
+    """The set to learn from."""
+    out: Path = Path("runs/default")
+    """Folder of the run: checkpoint, sheets, TensorBoard events and, at the end, model/."""
+    recipe: str = DEFAULT
+    """Where the defaults come from: default, cnn-kl, rnn-no-kl, sketch-pix2seq or sketch-rnn."""
+    start_from: str = ""
+    """Begin with the weights of this model ("bundled", a folder or a Hub name), whose network settings are taken too."""
+
+
+def defaults(words: list[str]) -> tuple[Settings, list[str]]:
+    """Settings of the recipe and of ``--config``, and the flags that remain to be parsed."""
+    recipe, words = take_option(words, "--recipe")
+    config, words = take_option(words, "--config")
+    start_from, _ = take_option(list(words), "--start-from")
+    values = read_yaml(Path(config)) if config is not None else {}
+    name = recipe or str(values.get("recipe", DEFAULT))
+    base = load_recipe(name)
+    settings = Settings(**{f.name: getattr(base, f.name) for f in fields(base)}, recipe=name, out=Path("runs") / name)
+    settings = overlaid(settings, values, config or "")
+    start = start_from or settings.start_from
+    if start:
+        from dataclasses import replace
+
+        from sketch_pix2seq.drawing.pretrained import model_folder
+        from sketch_pix2seq.model.folder import read_info
+
+        settings = replace(settings, model=read_info(model_folder(start)).model)
+    return settings, words
+
+
+def run(settings: Settings) -> None:
+    """Train, with a live line; say where the model is."""
+    try:
+        from sketch_pix2seq.training.loop import Line
+        from sketch_pix2seq.training.run import run as train_run
+    except ImportError as error:
+        raise ModelError(f'training needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)') from error
+    from sketch_pix2seq.drawing.pretrained import model_folder
+
+    plain = TrainSettings(**{f.name: getattr(settings, f.name) for f in fields(TrainSettings)})
+    start = model_folder(settings.start_from) if settings.start_from else None
+    with _LiveLine(Line) as live:
+        folder = train_run(
+            settings.data, settings.out, plain, start_from=start, report=live.show,
+            on_sheet=lambda path: stderr().print(f"redrawn validation sketches: {path}", markup=False, soft_wrap=True),
+        )
+    if live.last is not None and live.last.skipped:
+        warn(f"{live.last.skipped} steps were left out because their gradient was not finite")
+    console().print(f"model: {folder}\ndraw with it: sketch-pix2seq draw PICTURE --model {folder}", markup=False, soft_wrap=True)
+
+
+class _LiveLine:
+    """The line that is replaced in place on a terminal, and printed now and then elsewhere."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self.last: Any = None
+        self._status = stderr().status("starting: opening the set, building the network") if stderr().is_terminal else None
+        self._printed = 0.0
+
+    def __enter__(self) -> _LiveLine:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def show(self, line: Any) -> None:
+        """Show a `training.loop.Line`."""
+        self.last = line
+        text = line_text(line)
+        if self._status is not None:
+            self._status.update(text)
+        if self._status is None and (time.monotonic() - self._printed > 30 or line.step == line.steps):
+            self._printed = time.monotonic()
+            stderr().print(text, markup=False, soft_wrap=True)
+
+
+def line_text(line: Any) -> str:
+    """The live line: where the run is, its losses, its speed and the time left."""
+    parts = [
+        f"step {line.step}/{line.steps}",
+        f"L_R {line.l_r:.4f}",
+        f"{line.nats:.3f} nats/row",
+        f"L_KL {line.l_kl:.3f}" if line.l_kl else "",
+        f"pixel {line.pixel:.3f}" if line.pixel else "",
+        f"valid {line.valid:.3f}" if line.valid is not None else "",
+        f"{line.rate:.0f} sketches/s",
+        f"ETA {_duration(line.eta_seconds)}",
+        f"{line.skipped} NaN steps skipped" if line.skipped else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
