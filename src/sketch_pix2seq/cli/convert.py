@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
@@ -17,8 +16,9 @@ _SHOWN = 10
 """Problems shown one by one; the rest are counted."""
 
 
+@tyro.conf.configure(tyro.conf.DisallowNone)
 @dataclass(frozen=True)
-class Settings:
+class Settings(ReadOptions, ConvertOptions):
     """Convert drawings between npz, ndjson, svg, png, gif and apng; pictures (png, jpg, webp, gif, bmp) are traced.
 
     sketch-pix2seq convert cat.ndjson.gz cat.npz
@@ -28,14 +28,10 @@ class Settings:
     sketch-pix2seq convert my-drawings plotter --to svg --simplify 1
     """
 
-    paths: tyro.conf.Positional[tuple[Path, ...]]
+    paths: tyro.conf.Positional[tuple[Path, ...]] = ()
     """IN... OUT: files or folders to read, and last the file or folder to write."""
     to: str | None = None
     """The format to write where OUT is a folder: svg, npz, ndjson, ndjson.gz, png, gif or apng."""
-    reading: Annotated[ReadOptions, tyro.conf.arg(name=""), tyro.conf.DisallowNone] = field(default_factory=ReadOptions)
-    options: Annotated[ConvertOptions, tyro.conf.arg(name=""), tyro.conf.DisallowNone] = field(
-        default_factory=ConvertOptions
-    )
 
 
 def run(settings: Settings) -> None:
@@ -61,8 +57,8 @@ def run(settings: Settings) -> None:
             inputs,
             out,
             to=settings.to,
-            reading=settings.reading,
-            options=settings.options,
+            reading=settings,
+            options=settings,
             on_problem=on_problem,
             on_progress=on_progress,
         )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass, replace
+from contextlib import suppress
+from dataclasses import MISSING, fields, is_dataclass, replace
 from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sketch_pix2seq import __version__
 from sketch_pix2seq.errors import FileError, FormatError, SketchError
@@ -24,6 +27,8 @@ COMMANDS = {
     "export": "write the model folder of a run, as it is now",
 }
 """Every command with its line in the help; each is a module of this package with `Settings` and `run`."""
+
+_CONFIG = "--config FILE.yaml reads any of these settings from a file; flags come last."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,8 +58,8 @@ def _run(words: list[str]) -> None:
         from difflib import get_close_matches
 
         near = get_close_matches(name, COMMANDS, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise SketchError(f"no command {name!r}{hint} There are {', '.join(COMMANDS)}")
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise SketchError(f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}")
     module = import_module(f"sketch_pix2seq.cli.{name}")
     # A command whose defaults depend on other flags (train: on the recipe) works them out itself.
     defaults: Callable[[list[str]], tuple[Any, list[str]]] | None = getattr(module, "defaults", None)
@@ -73,16 +78,24 @@ def parse(kind: type[Any], name: str, words: Sequence[str], default: Any = None)
 
     extra = {} if default is None else {"default": default}
     return tyro.cli(
-        kind, prog=f"{PROGRAM} {name}", args=list(words), config=(tyro.conf.OmitArgPrefixes,) if name != "train" else (), **extra
+        kind,
+        prog=f"{PROGRAM} {name}",
+        description=f"{cleandoc(kind.__doc__ or '').rstrip()}\n\n{_CONFIG}",
+        args=list(words),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone) if name != "train" else (),
+        **extra,
     )
 
 
 def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:
     """Defaults from ``--config FILE.yaml``, and the other flags."""
+    import tyro
+
     path, others = take_option(words, "--config")
     if path is None:
         return None, others
-    return overlaid(kind(), read_yaml(Path(path)), path), others
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    return overlaid(kind(**dict.fromkeys(needed, tyro.MISSING)), read_yaml(Path(path)), path), others
 
 
 def take_option(words: list[str], flag: str) -> tuple[str | None, list[str]]:
@@ -114,6 +127,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
     """A settings dataclass with some fields replaced, nested ones too; keys may be written with - or _."""
+    hints = get_type_hints(type(settings))
     known = {f.name for f in fields(settings)}
     changes: dict[str, Any] = {}
     for key, value in values.items():
@@ -124,16 +138,40 @@ def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
         if is_dataclass(now):
             if not isinstance(value, dict):
                 raise FormatError(where, f"{key} must hold settings of its own")
-            value = overlaid(now, value, where)
-        elif isinstance(now, tuple) and isinstance(value, list):
-            value = tuple(value)
-        elif isinstance(now, Path):
-            value = Path(value)
-        changes[name] = value
-    try:
-        return replace(settings, **changes)
-    except TypeError as error:
-        raise FormatError(where, str(error)) from error
+            changes[name] = overlaid(now, value, where)
+            continue
+        try:
+            changes[name] = _typed(value, hints[name])
+        except ValueError as error:
+            raise FormatError(where, f"{key}: {value!r} will not do; {error}") from None
+    return replace(settings, **changes)
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """A value from YAML as the type of a setting. Raises ValueError that says what is needed."""
+    options = get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        for option in options:
+            with suppress(ValueError):
+                return _typed(value, option)
+        raise ValueError(f"{' or '.join(_NEEDED.get(option, str(option)) for option in options)} is needed")
+    if get_origin(hint) is Literal:
+        if value in options:
+            return value
+        raise ValueError(f"one of {', '.join(map(str, options))} is needed")
+    if get_origin(hint) is tuple:
+        return tuple(_typed(item, options[0]) for item in (value if isinstance(value, list) else [value]))
+    if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
+        with suppress(ValueError):
+            return float(value)  # YAML 1.1 reads 1e-3, which has no point, as text
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
+    elif type(value) is hint:
+        return value
+    raise ValueError(f"{_NEEDED.get(hint, str(hint))} is needed")
+
+
+_NEEDED = {int: "a whole number", float: "a number", bool: "true or false", NoneType: "null", str: "text", Path: "a path"}
 
 
 def _overview() -> str:

@@ -25,8 +25,7 @@ class Settings(TrainSettings):
 
     sketch-pix2seq train --recipe sketch-pix2seq --data drawings.arrow --out runs/paper --steps 5000
 
-    Defaults below are those of the recipe; `--config FILE.yaml` changes them, flags change them last. Several processes:
-    `accelerate launch -m sketch_pix2seq train ...`.
+    Defaults below are those of the recipe. Several processes: `accelerate launch -m sketch_pix2seq train ...`.
     """
 
     data: Path = Path("drawings.arrow")

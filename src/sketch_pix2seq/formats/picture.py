@@ -1,4 +1,4 @@
-"""Pictures in: PNG, JPEG, WebP, GIF and BMP files, drawings on a screen or photos of paper, to the lines of the drawing.
+"""Pictures in: PNG, JPEG, WebP, GIF and BMP files, drawn on a screen or photos of paper, to the lines of the drawing.
 
 In four steps: `_open` reads and reduces the picture to a page of bounded size, `_contrast` flattens light and polarity,
 `_find_drawing` decides what is ink and crops to it, `_trace` thins the ink and follows the centre lines.
@@ -7,22 +7,27 @@ In four steps: `_open` reads and reduces the picture to a page of bounded size, 
 from __future__ import annotations
 
 import math
+import struct
 import warnings
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from sketch_pix2seq.errors import PictureError
 from sketch_pix2seq.sketch import DoubleArray, FloatArray, Sketch
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Mask: TypeAlias = NDArray[np.bool_]
+End: TypeAlias = tuple[int, int]
+"""A line's number, and 0 for its first end or 1 for its last."""
 
 MAX_PIXELS = 64_000_000
 """Pictures of more pixels are refused before they are decoded."""
@@ -46,6 +51,18 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on damaged files."""
 _NO_DRAWING = "no drawing found; a picture with clear lines on an even ground works"
 
 
@@ -62,7 +79,10 @@ def read_picture(source: str | Path | Bytes, *, category: str | None = None, eps
     name = "picture" if isinstance(source, np.ndarray) else source
     page = _from_array(source) if isinstance(source, np.ndarray) else _open(Path(source))
     drawing = _find_drawing(_grey(page), name)
-    strokes = _in_drawing_order(_join_gaps(*_trace(drawing)))
+    lines = _join_gaps(*_trace(drawing))
+    if not lines:
+        raise PictureError(name, _NO_DRAWING)
+    strokes = _in_drawing_order(lines)
     return Sketch(tuple(strokes), category).fit().simplify(epsilon).fit()
 
 
@@ -83,7 +103,7 @@ def _open(path: Path) -> Bytes:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise PictureError(path, f"more than {MAX_PIXELS // 1_000_000} megapixels; reduce it first") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PictureError(path, "not a picture that can be read; PNG, JPEG, WebP, GIF and BMP can") from None
     except FileNotFoundError:
         raise PictureError(path, "no such file") from None
@@ -93,8 +113,7 @@ def _open(path: Path) -> Bytes:
         raise PictureError(path, "no permission to read it") from None
     except MemoryError:
         raise PictureError(path, "too large for the memory at hand; reduce it first") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
-        # Pillow's decoders raise any of these on damaged files.
+    except _DAMAGE as error:
         raise PictureError(path, f"damaged or cut short ({error})") from None
 
 
@@ -104,7 +123,7 @@ def _page(image: Image.Image, path: Path) -> Bytes:
         size = f"{width} x {height} pixels"
         raise PictureError(path, f"{size}, more than {MAX_PIXELS // 1_000_000} megapixels; reduce it first")
     image.draft("RGB", (_reduced(width, max(width, height)), _reduced(height, max(width, height))))
-    orientation = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    orientation = _orientation(image)
     image.load()
     factor = math.ceil(max(image.size) / _PAGE)
     rows = max(1, 2048 // factor) * factor
@@ -115,6 +134,14 @@ def _page(image: Image.Image, path: Path) -> Bytes:
     ]
     page = Image.fromarray(_flatten(np.concatenate(bands)))
     return _enlarged(np.asarray(page if orientation is None else page.transpose(orientation)))
+
+
+def _orientation(image: Image.Image) -> Image.Transpose | None:
+    """How to turn a picture upright; None where its EXIF data does not say, or is damaged."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except _DAMAGE:
+        return None
 
 
 def _from_array(array: Bytes) -> Bytes:
@@ -156,18 +183,23 @@ def _flatten(pixels: Bytes) -> Bytes:
     if alpha.min() == 1.0:
         return np.ascontiguousarray(pixels[..., :3])
     seen = pixels[..., :3][alpha[..., 0] > 0.5]
-    darkest = np.percentile(seen.max(axis=1), 2) if len(seen) else 0.0
+    darkest = np.percentile(seen @ np.array([0.299, 0.587, 0.114]), 2) if len(seen) else 0.0
     ground = 0.0 if darkest > 190 else 255.0
-    return np.rint(pixels[..., :3] * alpha + ground * (1.0 - alpha)).astype(np.uint8)
+    return np.asarray(np.rint(pixels[..., :3] * alpha + ground * (1.0 - alpha)), np.uint8)
 
 
 def _enlarged(page: Bytes) -> Bytes:
+    narrow = max(0, 48 - min(page.shape[:2]))
+    if narrow:
+        ground = np.median(_ring(page), axis=0).tolist()
+        page = cv2.copyMakeBorder(page, narrow, narrow, narrow, narrow, cv2.BORDER_CONSTANT, value=ground)
     longest = max(page.shape[:2])
     if longest >= _SMALL_PAGE:
         return page
     scale = min(16.0, _SMALL_PAGE / longest)
     size = (max(1, round(page.shape[1] * scale)), max(1, round(page.shape[0] * scale)))
-    return np.asarray(cv2.GaussianBlur(cv2.resize(page, size, interpolation=cv2.INTER_CUBIC), (0, 0), 0.4 * scale), np.uint8)
+    page = cv2.resize(page, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.GaussianBlur(page, (0, 0), 0.4 * scale), np.uint8)
 
 
 # -- light and polarity -----------------------------------------------------------------------------------------
@@ -249,21 +281,25 @@ def _sheet_at(small: Bytes, level: float) -> Mask | None:
     sheet = np.zeros(small.shape, np.uint8)
     cv2.fillPoly(sheet, [hull], 1)
     filled = float(np.mean(bright[sheet > 0]))
-    if filled < 0.7 or not _has_corner(corners, small.shape, 0.03 * max(small.shape)):
+    angles = _right_angles(corners, small.shape, 0.03 * max(small.shape))
+    if filled < 0.7 or angles == 0:
         return None
-    return sheet > 0 if _sharpness(small, sheet > 0) > 0.92 else None
+    return sheet > 0 if _sharpness(small, sheet > 0) > (0.92 if angles == 1 else 0.85) else None
 
 
-def _has_corner(corners: NDArray[np.int32], shape: tuple[int, ...], clear: float) -> bool:
-    """Whether a polygon has a roughly right angle inside the picture: a sheet has one, the light beside a shadow none."""
+def _right_angles(corners: NDArray[np.int32], shape: tuple[int, ...], clear: float) -> int:
+    """How many corners a polygon has inside the picture; 0 where one is no right angle, as beside a shadow."""
     height, width = shape[:2]
+    count = 0
     for before, corner, after in zip(np.roll(corners, 1, axis=0), corners, np.roll(corners, -1, axis=0), strict=True):
         x, y = corner
+        if min(x, y, width - 1 - x, height - 1 - y) <= clear:
+            continue
         a, b = (before - corner).astype(np.float64), (after - corner).astype(np.float64)
-        cosine = float(a @ b) / max(1e-9, float(np.hypot(*a) * np.hypot(*b)))
-        if min(x, y, width - 1 - x, height - 1 - y) > clear and abs(cosine) < 0.4:
-            return True
-    return False
+        if abs(float(a @ b)) > 0.5 * float(np.hypot(*a) * np.hypot(*b)):
+            return 0
+        count += 1
+    return count
 
 
 def _sharpness(grey: Bytes, area: Mask) -> float:
@@ -291,7 +327,8 @@ def _contrast(grey: Bytes) -> tuple[FloatArray, FloatArray, Mask]:
     reach = round(0.15 * max(grey.shape))
     # A closing keeps the edge of a shadow where it is: no ink appears along it, as it would after a blur. The margin
     # continues the light, without lines, beyond the border, where a closing would brighten a slope.
-    light = cv2.medianBlur(cv2.resize(calm, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA), 9)
+    light = cv2.resize(calm, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    light = cv2.medianBlur(cv2.copyMakeBorder(light, 4, 4, 4, 4, cv2.BORDER_REFLECT_101), 9)[4:-4, 4:-4].copy()
     light = cv2.resize(light, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
     framed = cv2.copyMakeBorder(light, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     framed[reach:-reach, reach:-reach] = cv2.medianBlur(calm, 5)
@@ -361,11 +398,11 @@ def _find_drawing(grey: Bytes, name: str | Path) -> Mask:
     if sheet is not None:
         ink = _on_sheet(ink, sheet)
         fills &= sheet
-    ink = _without_ruling(ink, contrast)
+    ink = _without_ruling(ink, contrast, noise)
     band = max(3.0, _stroke_width(ink))
     ink |= fills & ~_eroded(fills, band)
     ink = _without_specks(_without_frame(ink), contrast)
-    if not ink.any():
+    if not ink.any() or _is_dust(ink, float(np.median(noise))):
         raise PictureError(name, _NO_DRAWING)
     return _without_fills(_scaled(ink))
 
@@ -401,15 +438,14 @@ def _stroke_width(ink: Mask) -> float:
 
 def _depth(ink: Mask) -> FloatArray:
     """Distance of every pixel of ink to the nearest paper; outside the picture is paper."""
-    framed = cv2.copyMakeBorder(ink.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+    return np.asarray(cv2.distanceTransform(np.pad(ink.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
 
 
 def _eroded(ink: Mask, depth: float) -> Mask:
     return np.asarray(_depth(ink) > depth)
 
 
-def _without_ruling(ink: Mask, contrast: FloatArray) -> Mask:
+def _without_ruling(ink: Mask, contrast: FloatArray, noise: FloatArray) -> Mask:
     """Ink without the lines of ruled or squared paper: parallel straight lines, evenly apart, across the page."""
     height, width = ink.shape
     line = _stroke_width(ink)
@@ -417,10 +453,16 @@ def _without_ruling(ink: Mask, contrast: FloatArray) -> Mask:
         return ink
     picture = ink.astype(np.uint8)
     thickness = math.ceil(line) + 3
+    faint = contrast > np.maximum(2.0 * noise, 0.02)  # ruling is long enough to be seen where no point of it is sure
     cleaned = ink
     for across, along, tilt in ((height, width, 0.5 * math.pi), (width, height, 0.0)):
         found = cv2.HoughLines(
-            picture, 1, math.radians(0.25), int(0.4 * along), min_theta=max(0.0, tilt - 0.1), max_theta=tilt + 0.1
+            faint.astype(np.uint8),
+            1,
+            math.radians(0.25),
+            int(0.4 * along),
+            min_theta=max(0.0, tilt - 0.1),
+            max_theta=tilt + 0.1,
         )
         if found is None:
             continue
@@ -434,7 +476,7 @@ def _without_ruling(ink: Mask, contrast: FloatArray) -> Mask:
             start, end = np.rint(foot - run).astype(int), np.rint(foot + run).astype(int)
             cv2.line(ruling, start.tolist(), end.tolist(), 255, thickness)
         ruled = ruling > 0
-        if np.mean(ink[ruled]) < 0.4 * line / thickness:  # lines of the drawing end; ruling crosses the page
+        if np.mean(faint[ruled]) < 0.4 * line / thickness:  # lines of the drawing end; ruling crosses the page
             continue
         crossing = np.ones((2 * thickness, 1) if tilt > 0 else (1, 2 * thickness), np.uint8)
         strokes = cv2.morphologyEx(picture, cv2.MORPH_OPEN, crossing) > 0
@@ -465,7 +507,8 @@ def _evenly_apart(found: NDArray[np.float32], across: int) -> list[tuple[float, 
     if np.mean(on_pitch) < 0.8:
         return []
     steps = math.ceil(1.5 * across / pitch)
-    return [(start + pitch * n, theta) for n in range(-steps, steps + 1)] + [(float(rho), theta) for rho in rhos[on_pitch]]
+    everywhere = [start + pitch * n for n in range(-steps, steps + 1)]
+    return [(rho, theta) for rho in (*everywhere, *rhos[on_pitch].tolist())]
 
 
 def _without_frame(ink: Mask) -> Mask:
@@ -488,7 +531,7 @@ def _without_frame(ink: Mask) -> Mask:
     ys, xs = np.nonzero(rest)
     if len(xs) == 0 or max(np.ptp(xs), np.ptp(ys)) < 0.2 * max(ink.shape):
         return ink
-    return rest
+    return np.asarray(rest)
 
 
 def _without_specks(ink: Mask, contrast: FloatArray) -> Mask:
@@ -501,12 +544,8 @@ def _without_specks(ink: Mask, contrast: FloatArray) -> Mask:
     darkness = np.bincount(labels.ravel(), contrast.ravel(), count) / area
     extent[0] = area[0] = darkness[0] = 0.0
     largest = float(extent.max())
-    if largest < 0.025 * max(ink.shape) and count > 12:
-        return np.zeros_like(ink)
     width = _stroke_width(np.isin(labels, np.flatnonzero(extent > 0.25 * largest)))
-    lines = extent > max(4.0 * width, 0.08 * largest)
-    if not lines.any():
-        lines = extent == largest
+    lines = extent > max(min(4.0 * width, 0.4 * largest), 0.08 * largest)
     line_darkness = float(np.median(darkness[lines]))
     left, top = stats[lines, cv2.CC_STAT_LEFT].min(), stats[lines, cv2.CC_STAT_TOP].min()
     right = (stats[:, cv2.CC_STAT_LEFT] + stats[:, cv2.CC_STAT_WIDTH])[lines].max()
@@ -520,13 +559,20 @@ def _without_specks(ink: Mask, contrast: FloatArray) -> Mask:
     return np.asarray(keep[labels])
 
 
+def _is_dust(ink: Mask, noise: float) -> bool:
+    """Whether there is nothing but dots, more than a clean picture of dots would hold."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    largest = int(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max())
+    return largest < 0.025 * max(ink.shape) and (count > 12 or noise > 0.002)
+
+
 def _scaled(ink: Mask) -> Mask:
     ys, xs = np.nonzero(ink)
     ink = ink[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
     scale = min(8.0, _SIDE / max(ink.shape))
     width = _stroke_width(ink)
     margin = math.ceil(6.0 / scale)
-    picture = cv2.copyMakeBorder(ink.astype(np.uint8) * 255, *([margin] * 4), cv2.BORDER_CONSTANT, value=0)
+    picture = np.pad(ink.astype(np.uint8) * 255, margin)
     if scale < 1.0:
         if width * scale < 3.0:
             grow = 2 * round((3.0 / scale - width) / 2) + 1
@@ -534,7 +580,7 @@ def _scaled(ink: Mask) -> Mask:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     else:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * scale)
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.35 * scale)
     return np.asarray(picture > 127)
 
 
@@ -583,9 +629,9 @@ class _Skeleton:
     branches: list[_Branch]
     dots: list[DoubleArray]
 
-    def at_nodes(self) -> dict[int, list[tuple[int, int]]]:
+    def at_nodes(self) -> dict[int, list[End]]:
         """The (branch, end) pairs that meet at each node."""
-        meeting: dict[int, list[tuple[int, int]]] = {}
+        meeting: dict[int, list[End]] = {}
         for index, branch in enumerate(self.branches):
             for which, node in enumerate(branch.ends):
                 if node >= 0:
@@ -597,7 +643,7 @@ def _trace(ink: Mask) -> tuple[list[DoubleArray], float]:
     """Centre lines of the ink, each ``(n, 2)`` in pixels, as long as their direction allows; and the stroke width."""
     thin = cv2.ximgproc.thinning(ink.astype(np.uint8) * 255, thinningType=cv2.ximgproc.THINNING_GUOHALL) > 0
     depth = _depth(ink)
-    width = 2.0 * float(np.median(depth[thin]))
+    width = 2.0 * float(np.median(depth[thin])) if thin.any() else 1.0
     skeleton = _contract(_graph(thin, depth))
     _prune(skeleton)
     lines = [_smooth(line) for line in _chains(skeleton, width)]
@@ -653,8 +699,8 @@ def _graph(thin: Mask, depth: FloatArray) -> _Skeleton:
             for index in path[1:-1]:
                 passed[index] = True
             last = node_of[path[-1]]
-            inner = points[path[1:-1]]
-            branches.append(_Branch((node, last), np.concatenate([nodes[node : node + 1], inner, nodes[last : last + 1]])))
+            whole = np.concatenate([nodes[node : node + 1], points[path[1:-1]], nodes[last : last + 1]])
+            branches.append(_Branch((node, last), whole))
     for start, done in enumerate(passed):
         if not done:
             node_of[start] = 0
@@ -662,7 +708,8 @@ def _graph(thin: Mask, depth: FloatArray) -> _Skeleton:
             for index in loop:
                 passed[index] = True
             branches.append(_Branch((-1, -1), points[loop]))
-    dots = [points[index : index + 1] for index, near in enumerate(neighbours) if not near]
+    # A dot is a dab one pixel long: renderers leave no ink for a stroke of one point.
+    dots = [points[index] + [[-0.5, 0.0], [0.5, 0.0]] for index, near in enumerate(neighbours) if not near]
     return _Skeleton(nodes, radius, branches, dots)
 
 
@@ -735,7 +782,7 @@ def _prune(skeleton: _Skeleton) -> None:
 
 def _chains(skeleton: _Skeleton, width: float) -> Iterator[DoubleArray]:
     """Branches joined at each fork with the one that continues straightest."""
-    partner: dict[tuple[int, int], tuple[int, int]] = {}
+    partner: dict[End, End] = {}
     meeting = skeleton.at_nodes()
     paths = [branch.path for branch in skeleton.branches]
     for node, ends in meeting.items():
@@ -746,10 +793,14 @@ def _chains(skeleton: _Skeleton, width: float) -> Iterator[DoubleArray]:
             for index, which in ends:
                 joined = (index, which) in partner
                 paths[index] = _cleared(paths[index], which, skeleton.nodes[node], 0.9 * clear, keep_node=not joined)
-    ends_of_lines = [(i, e) for i, b in enumerate(skeleton.branches) if b.ends[0] >= 0 for e in (0, 1)]
-    free = dict.fromkeys(end for end in ends_of_lines if end not in partner)
+    free = [(i, e) for i, b in enumerate(skeleton.branches) if b.ends[0] >= 0 for e in (0, 1) if (i, e) not in partner]
+    yield from _linked(paths, partner, free)
+
+
+def _linked(paths: Sequence[DoubleArray], partner: Mapping[End, End], free: Sequence[End]) -> Iterator[DoubleArray]:
+    """Paths strung together from end to partner end, each from a free end on; what no free end leads to is a loop."""
     done: set[int] = set()
-    for start in [*free, *((i, 0) for i in range(len(paths)))]:  # what no free end leads to is a loop
+    for start in [*free, *((index, 0) for index in range(len(paths)))]:
         if start[0] in done:
             continue
         index, which = start
@@ -766,16 +817,14 @@ def _chains(skeleton: _Skeleton, width: float) -> Iterator[DoubleArray]:
 
 
 def _straightest(
-    skeleton: _Skeleton, node: int, ends: list[tuple[int, int]], clear: float, reach: float
-) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    skeleton: _Skeleton, node: int, ends: list[End], clear: float, reach: float
+) -> Iterator[tuple[End, End]]:
     """Pairs of branch ends that continue each other across a node, the straightest first."""
     if len(ends) == 2:
         yield ends[0], ends[1]
         return
     headings = [_heading(skeleton.branches[i].from_end(e), skeleton.nodes[node], clear, reach) for i, e in ends]
-    turns = sorted(
-        (float(headings[a] @ headings[b]), a, b) for a in range(len(ends)) for b in range(a + 1, len(ends))
-    )
+    turns = sorted((float(headings[a] @ headings[b]), a, b) for a, b in combinations(range(len(ends)), 2))
     taken: set[int] = set()
     for opposite, a, b in turns:
         if opposite < -0.5 and not taken & {a, b}:
@@ -825,38 +874,31 @@ def _smooth(line: DoubleArray, sigma: float = 2.5) -> DoubleArray:
 
 
 def _join_gaps(lines: list[DoubleArray], width: float) -> list[DoubleArray]:
-    """Lines whose ends nearly meet and point at each other become one."""
+    """Lines whose ends nearly meet and point at each other become one, the nearest ends first."""
     gap = 1.2 * width + 3.0
-    lines = list(lines)
-    while True:
-        best: tuple[float, int, int, int, int] | None = None
-        ends = [(i, e) for i, line in enumerate(lines) if len(line) > 2 for e in (0, -1) if not _closed(line)]
-        tips = np.array([lines[i][e] for i, e in ends]).reshape(-1, 2)
-        for n, (i, e) in enumerate(ends):
-            for m in np.flatnonzero(np.hypot(*(tips - tips[n]).T) <= gap):
-                j, f = ends[m]
-                distance = float(np.hypot(*(tips[m] - tips[n])))
-                if m > n and (best is None or distance < best[0]) and _meet(lines[i], e, lines[j], f, same=i == j, near=0.5 * width):
-                    best = (distance, i, e, j, f)
-        if best is None:
-            return lines
-        _, i, e, j, f = best
-        if i == j:
-            lines[i] = np.concatenate([lines[i], lines[i][:1]])
+    opened = [line for line in lines if not _closed(line)]
+    ends = [(index, which) for index in range(len(opened)) for which in (0, 1)]
+    tips = np.array([opened[index][-which] for index, which in ends]).reshape(-1, 2)
+    apart = np.hypot(*(tips[:, None] - tips[None]).transpose(2, 0, 1))
+    partner: dict[End, End] = {}
+    for n, m in sorted(np.argwhere(np.triu(apart <= gap, 1)).tolist(), key=lambda pair: float(apart[pair[0], pair[1]])):
+        a, b = ends[n], ends[m]
+        if a in partner or b in partner:
             continue
-        first = lines[i] if e == -1 else lines[i][::-1]
-        second = lines[j] if f == 0 else lines[j][::-1]
-        lines[i] = np.concatenate([first, second])
-        del lines[j]
+        if _meet(opened[a[0]], a[1], opened[b[0]], b[1], same=a[0] == b[0], near=0.5 * width):
+            partner[a], partner[b] = b, a
+    free = [end for end in ends if end not in partner]
+    return [*_linked(opened, partner, free), *(line for line in lines if _closed(line))]
 
 
 def _closed(line: DoubleArray) -> bool:
+    """Whether a line ends where it began."""
     return bool(np.array_equal(line[0], line[-1]))
 
 
 def _meet(a: DoubleArray, end_a: int, b: DoubleArray, end_b: int, *, same: bool, near: float) -> bool:
-    """Whether the gap from an end of ``a`` to an end of ``b`` continues both lines."""
-    jump = b[end_b] - a[end_a]
+    """Whether the gap from an end of ``a`` to an end of ``b`` (0 first, 1 last) continues both lines."""
+    jump = b[-end_b] - a[-end_a]
     distance = float(np.hypot(*jump))
     if same and len(a) < 4 * max(distance, 6.0):
         return False
@@ -867,8 +909,9 @@ def _meet(a: DoubleArray, end_a: int, b: DoubleArray, end_b: int, *, same: bool,
 
 
 def _outward(line: DoubleArray, end: int) -> DoubleArray:
-    inner = line[min(8, len(line) - 1)] if end == 0 else line[max(-9, -len(line))]
-    vector = line[end] - inner
+    """Unit vector in which a line leaves its first (0) or last (1) point."""
+    reach = min(9, len(line))
+    vector = line[0] - line[reach - 1] if end == 0 else line[-1] - line[-reach]
     norm = float(np.hypot(*vector))
     return vector / norm if norm > 0 else np.zeros(2)
 

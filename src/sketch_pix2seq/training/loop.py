@@ -82,7 +82,7 @@ def train(
     Raises DataError or FileError for a set that cannot be used, SettingsError where ``out`` holds another run.
     """
     precision = _precision(settings)
-    accelerator = Accelerator(mixed_precision="bf16" if precision == "bfloat16" else "no")
+    accelerator = Accelerator(mixed_precision="no")
     device, main = accelerator.device, accelerator.is_main_process
     sketches = SketchSet.open(data)
     unscaled = SequenceSpec(settings.model.start)
@@ -146,7 +146,8 @@ def train(
                 group["lr"] = rate
             torch.manual_seed(settings.seed * 1_000_003 + step * 1009 + accelerator.process_index)
             model.train()
-            losses = model(Tensors.of(batch, device))
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                losses = model(Tensors.of(batch, device))
             accelerator.backward(_objective(losses, settings, step, longest))
             norm = _clip(network, settings)
             if torch.isfinite(norm):
@@ -187,9 +188,10 @@ def train(
                     if writer is not None:
                         for key, value in figures.items():
                             writer.add_scalar(f"valid/{key}", value, progress.step)
-                    if on_validation is not None and main:
-                        on_validation(network, progress, progress.step)
                 save()
+                if on_validation is not None and main:
+                    with swapped(network, average):
+                        on_validation(network, progress, progress.step)
                 lap, seen = time.monotonic(), 0
             elif time.monotonic() - saved > settings.checkpoint_minutes * 60:
                 save()

@@ -47,6 +47,7 @@ def run(
 
     def on_validation(network: Network, progress: Progress, step: int) -> None:
         path = out / SHEETS / f"step-{step:07d}.png"
+        path.parent.mkdir(exist_ok=True)
         validation_sheet(network, [sketches[i] for i in shown], path, f"step {step}")
         if on_sheet is not None:
             on_sheet(path)

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketch_pix2seq.data.batches import AugmentSettings, Batch, BatchSettings, Loader, collate, offset_scale
+from sketch_pix2seq.data.store import Points, SketchSet, SketchSetWriter
+from sketch_pix2seq.errors import DataError
+from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, rows_of
+from sketch_pix2seq.sketch import Sketch
+from tests.conftest import random_sketch
+
+SIZES = {"many": 90, "some": 30, "few": 6}
+
+
+@pytest.fixture(scope="module")
+def sketches(tmp_path_factory: pytest.TempPathFactory) -> SketchSet:
+    path = tmp_path_factory.mktemp("set") / "set.arrow"
+    rng = np.random.default_rng(0)
+    with SketchSetWriter(path) as writer:
+        for category, size in SIZES.items():
+            for _ in range(size):
+                sketch = random_sketch(rng, strokes=int(rng.integers(1, 6)), points=12, category=category)
+                writer.add(sketch.fit(), "train")
+        for category in SIZES:
+            for _ in range(3):
+                writer.add(random_sketch(rng, category=category).fit(), "valid")
+    return SketchSet.open(path)
+
+
+def loader(sketches: SketchSet, *, training: bool = True, start: str = "centre", **options: object) -> Loader:
+    spec = SequenceSpec(start, 30.0)  # type: ignore[arg-type]
+    processes = int(options.pop("processes", 1))  # type: ignore[call-overload]
+    rank, seed = int(options.pop("rank", 0)), int(options.pop("seed", 1))  # type: ignore[call-overload]
+    settings = BatchSettings(**{"size": 8, "bucket": 4, **options})  # type: ignore[arg-type]
+    split = "train" if training else "valid"
+    return Loader(sketches, split, spec, RasterSpec(), settings, training=training, seed=seed, rank=rank, processes=processes)  # type: ignore[arg-type]
+
+
+def unpacked(batch: Batch) -> list[np.ndarray]:
+    """stroke-5 rows of each sketch, from the packed rows."""
+    begins = np.cumsum(batch.counts) - batch.counts
+    rows = []
+    for rank in range(len(batch.ink)):
+        at = begins[: int((batch.counts > rank).sum())] + rank
+        pens = np.eye(3)[batch.pen[at]]
+        rows.append(np.concatenate([batch.offsets[at], pens], axis=1))
+    return rows
+
+
+@pytest.mark.parametrize("start", ["centre", "first"])
+def test_packed_rows_are_those_of_each_sketch(sketches: SketchSet, start: str) -> None:
+    batch = loader(sketches, training=False, start=start).batch(0)
+    assert sorted(map(len, unpacked(batch)), reverse=True) == list(map(len, unpacked(batch)))
+    for rows, index in zip(unpacked(batch), batch.indices, strict=True):
+        expected = rows_of(sketches[int(index)], SequenceSpec(start, 30.0))  # type: ignore[arg-type]
+        np.testing.assert_allclose(rows, expected, atol=1e-5)
+
+
+def test_first_stroke_that_is_a_dot_keeps_its_pen_up_from_the_first_point() -> None:
+    points = Points(np.array([[0, 0], [10, 0], [255, 9]], np.float32), np.array([True, False, True]), np.array([0, 3]))
+    batch, _ = collate(points, SequenceSpec("first", 1.0), RasterSpec())
+    assert batch.offsets.tolist() == [[0, 0], [10, 0], [245, 9], [0, 0]]
+    assert batch.pen.tolist() == [PEN_UP, PEN_DOWN, PEN_UP, PEN_END]
+
+
+def test_ink_and_place_are_of_the_same_augmented_strokes(sketches: SketchSet) -> None:
+    batch = loader(sketches).batch(3)
+    begins = np.cumsum(batch.counts) - batch.counts
+    for rank, rows in enumerate(unpacked(batch)):
+        at = begins[: len(rows)] + rank
+        scaled = rows * np.array([30.0, 30.0, 1, 1, 1])
+        drawn = Sketch.from_stroke5(scaled)
+        left, top, right, bottom = drawn.bounds()
+        assert max(right - left, bottom - top) == pytest.approx(255, abs=1e-2)
+        assert (left + right, top + bottom) == pytest.approx((0, 0), abs=1e-2)
+        np.testing.assert_allclose(batch.before[at[1:]], drawn.points(), atol=1e-2)
+        assert batch.before[at[0]].tolist() == [0, 0]
+        difference = np.abs(render(drawn, RasterSpec()).astype(int) - batch.ink[rank])
+        assert difference.mean() < 1
+
+
+def test_augmentation_varies_shape_and_drops_inner_points_only(sketches: SketchSet) -> None:
+    points = sketches.gather(range(40))
+    seeds = np.arange(40, dtype=np.uint64)
+    spec, raster = SequenceSpec("centre", 1.0), RasterSpec()
+    plain, _ = collate(points, spec, raster)
+    dropped, _ = collate(points, spec, raster, AugmentSettings(0, 0.5, 0, 0), seeds)
+    assert len(dropped.pen) < len(plain.pen)
+    assert (dropped.pen == PEN_UP).sum() == (plain.pen == PEN_UP).sum()
+    assert (dropped.pen == PEN_END).sum() == 40
+    still, _ = collate(points, spec, raster, AugmentSettings(0, 0, 0, 0), seeds)
+    np.testing.assert_allclose(still.offsets, plain.offsets, atol=1e-4)
+    moved, _ = collate(points, spec, raster, AugmentSettings(0.15, 0, 5, 0.1), seeds)
+    assert np.abs(moved.offsets - plain.offsets).mean() > 1
+
+
+def test_a_batch_depends_on_its_step_alone(sketches: SketchSet) -> None:
+    straight = list(loader(sketches).stream(0, 40))
+    later = list(loader(sketches).stream(17, 40))
+    for a, b in zip(straight[17:], later, strict=True):
+        np.testing.assert_array_equal(a.offsets, b.offsets)
+        np.testing.assert_array_equal(a.ink, b.ink)
+        np.testing.assert_array_equal(a.indices, b.indices)
+    assert not np.array_equal(straight[0].indices, loader(sketches, seed=2).batch(0).indices)
+
+
+def test_processes_share_the_global_batch(sketches: SketchSet) -> None:
+    whole = loader(sketches, size=16).batch(5)
+    parts = [loader(sketches, processes=2, rank=rank).batch(5) for rank in (0, 1)]
+    assert sorted(whole.indices) == sorted(np.concatenate([p.indices for p in parts]))
+    assert not set(parts[0].indices) & set(parts[1].indices) or len(set(whole.indices)) < 16
+    # The same augmentation whether one process has them all or two share them.
+    ours = {tuple(rows.ravel().round(4)) for rows in unpacked(whole)}
+    assert {tuple(rows.ravel().round(4)) for part in parts for rows in unpacked(part)} == ours
+
+
+@pytest.mark.parametrize(("balance", "share"), [(1.0, 90 / 126), (0.0, 1 / 3), (0.5, 9.487 / (9.487 + 5.477 + 2.449))])
+def test_categories_are_drawn_in_their_share(sketches: SketchSet, balance: float, share: float) -> None:
+    one = loader(sketches, balance=balance)
+    seen: Counter[int] = Counter()
+    for step in range(one.batches_per_epoch):
+        seen.update(one.batch(step).categories.tolist())
+    many = sketches.categories.index("many")
+    assert seen[many] / seen.total() == pytest.approx(share, abs=0.02)
+
+
+def test_balanced_categories_repeat_nothing_before_all_came(sketches: SketchSet) -> None:
+    one = loader(sketches, balance=0.0)
+    seen: Counter[int] = Counter()
+    for step in range(one.batches_per_epoch):
+        seen.update(one.batch(step).indices.tolist())
+    few = set(sketches.indices("train", "few").tolist())
+    counts = [seen[i] for i in few]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_buckets_put_like_lengths_together(sketches: SketchSet) -> None:
+    def spread(bucket: int) -> float:
+        one = loader(sketches, bucket=bucket, augment=AugmentSettings(0, 0, 0, 0))
+        return float(np.mean([1 - b.counts.sum() / (len(b.counts) * len(b.ink)) for b in one.stream(0, 15)]))
+
+    assert spread(16) < 0.4 * spread(1)
+
+
+def test_validation_sees_each_sketch_once(sketches: SketchSet) -> None:
+    one = loader(sketches, training=False, size=4)
+    found = np.concatenate([b.indices for b in one.stream(0, one.batches_per_epoch)])
+    assert sorted(found) == sketches.indices("valid").tolist()
+
+
+def test_offset_scale_is_the_standard_deviation(sketches: SketchSet) -> None:
+    rows = [rows_of(sketches[int(i)], SequenceSpec("first", 1.0))[:-1, :2] for i in sketches.indices("train")]
+    assert offset_scale(sketches, SequenceSpec("first")) == pytest.approx(np.concatenate(rows).std(), rel=1e-3)
+
+
+def test_a_split_without_usable_sketches_is_refused(sketches: SketchSet) -> None:
+    with pytest.raises(DataError, match="no sketch of at most 1 points"):
+        loader(sketches, max_points=1)
+    with pytest.raises(DataError, match="'test'"):
+        Loader(sketches, "test", SequenceSpec(), RasterSpec(), BatchSettings(), training=False)
+
+
+def test_an_error_in_the_loader_reaches_the_reader(sketches: SketchSet) -> None:
+    one = loader(sketches)
+    one.sketches = None  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
+        next(one.stream(0, 3))
+
+
+def test_lengths_of_rows_never_grow(sketches: SketchSet) -> None:
+    for batch in loader(sketches).stream(0, 10):
+        assert all(a >= b for a, b in pairwise(batch.counts))
+        assert batch.counts.sum() == len(batch.pen)
+
+
+def test_settings_are_values() -> None:
+    assert replace(BatchSettings(), size=128) == BatchSettings()
+
+
+def test_scale_of_an_empty_set_is_an_error(tmp_path: Path) -> None:
+    with SketchSetWriter(tmp_path / "e.arrow"):
+        pass
+    with pytest.raises(DataError, match="'train' is empty"):
+        offset_scale(SketchSet.open(tmp_path / "e.arrow"), SequenceSpec())

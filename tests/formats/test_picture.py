@@ -1,0 +1,430 @@
+"""Pictures in: what is drawn comes out, whatever the size, light, polarity and file; what is not a drawing is refused."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zlib
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from sketch_pix2seq.errors import PictureError
+from sketch_pix2seq.formats.picture import MAX_PIXELS, read_picture
+from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.sketch import Sketch
+
+SPEC = RasterSpec()
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+Bytes = NDArray[np.uint8]
+
+
+def paint(
+    sketch: Sketch, size: int = 300, line: float = 0.02, margin: float = 0.1, pen: int = 0, paper: int = 255
+) -> Bytes:
+    """A grey picture of a sketch, ``size`` pixels a side; line and margin as shares of it."""
+    double = 2 * size
+    left, top, right, bottom = sketch.fit().bounds()
+    scale = double * (1 - 2 * margin) / max(right - left, bottom - top, 1.0)
+    offset = double / 2 - scale * np.array([(left + right) / 2, (top + bottom) / 2])
+    picture = np.full((double, double), paper, np.uint8)
+    lines = [np.rint((stroke * scale + offset) * 16).astype(np.int32) for stroke in sketch.fit().strokes]
+    lines = [np.concatenate([line, line + 1]) if len(line) == 1 else line for line in lines]
+    cv2.polylines(picture, lines, False, pen, max(1, round(line * double)), cv2.LINE_AA, 4)
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def likeness(a: Sketch, b: Sketch) -> float:
+    """F1 of the ink of two sketches at 48 x 48, with a tolerance of one pixel."""
+    first, second = (render(sketch, SPEC) > 100 for sketch in (a, b))
+    near_first, near_second = (cv2.dilate(ink.astype(np.uint8), np.ones((3, 3))) > 0 for ink in (first, second))
+    precision = (second & near_first).sum() / max(1, second.sum())
+    recall = (first & near_second).sum() / max(1, first.sum())
+    return float(2 * precision * recall / max(1e-9, precision + recall))
+
+
+def photograph(
+    sketch: Sketch, seed: int = 0, *, ruled: bool = False, table: bool = False, pencil: float = 90.0
+) -> Bytes:
+    """A phone's picture of pencil on paper: sloping light, a shadow, grain, blur, JPEG."""
+    rng = np.random.default_rng(seed)
+    cover = (255.0 - paint(sketch, 640, 0.009, margin=0.25)) / 255.0
+    grain = cv2.GaussianBlur(rng.normal(0.0, 1.0, cover.shape), (0, 0), 1.0)
+    grey = 230.0 + 8.0 * grain - pencil * cover
+    if ruled:
+        for row in range(20, 640, 30):
+            cv2.line(grey, (0, row), (640, row + 12), 190.0, 1, cv2.LINE_AA)
+    y, x = np.mgrid[0:640, 0:640] / 640.0
+    grey *= (1.0 - 0.35 * x) * (1.0 - 0.25 / (1.0 + np.exp(-(y - 0.3 * x - 0.4) * 40.0)))
+    if table:
+        sheet = np.zeros(cover.shape, np.uint8)
+        cv2.fillPoly(sheet, [np.array([[50, 40], [600, 30], [610, 600], [40, 590]])], 1)
+        grey = np.where(sheet > 0, grey, 45.0 + 6.0 * np.sin(60.0 * y))
+    grey = cv2.GaussianBlur(grey, (0, 0), 1.0) + rng.normal(0.0, 4.0, cover.shape)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=60)
+    return np.asarray(Image.open(file), np.uint8)
+
+
+@pytest.fixture
+def snail() -> Sketch:
+    """Curves, crossings, a loop and two dots."""
+    turn = np.linspace(0.0, 5.0 * math.pi, 80)
+    shell = np.stack([130 + 5.2 * turn * np.cos(turn), 110 + 5.2 * turn * np.sin(turn)], axis=1)
+    body = [[30, 190], [60, 200], [130, 205], [210, 195], [245, 150], [240, 120], [222, 120], [215, 160], [190, 185]]
+    horns = [[[238, 118], [250, 70]], [[226, 118], [222, 72]]]
+    eyes = [[[195, 60]], [[205, 90]]]
+    return Sketch(tuple(np.array(line, np.float32) for line in (shell, body, *horns, *eyes)))
+
+
+# -- the line that models know ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [48, 64, 200, 512, 2000])
+@pytest.mark.parametrize("line", [0.02, 0.05])
+def test_same_ink_at_any_size_and_width(house: Sketch, size: int, line: float) -> None:
+    assert likeness(house, read_picture(paint(house, size, line))) > 0.97
+
+
+@pytest.mark.parametrize(("pen", "paper"), [(0, 255), (255, 0), (255, 90), (110, 150), (225, 255), (120, 60)])
+def test_any_polarity_and_contrast(snail: Sketch, pen: int, paper: int) -> None:
+    assert likeness(snail, read_picture(paint(snail, pen=pen, paper=paper))) > 0.97
+
+
+def test_hair_lines_survive_reduction(snail: Sketch) -> None:
+    assert likeness(snail, read_picture(paint(snail, 4000, 0.0004))) > 0.97
+
+
+def test_what_was_rendered_for_a_model_is_read_back(snail: Sketch) -> None:
+    ink = render(snail, SPEC)
+    assert likeness(snail, read_picture(ink)) > 0.97
+    assert likeness(snail, read_picture(np.asarray(255 - ink, np.uint8))) > 0.97
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("scene", ["plain", "faint", "ruled", "table"])
+def test_photos_of_paper(snail: Sketch, seed: int, scene: str) -> None:
+    pencil = 45.0 if scene == "faint" else 90.0
+    photo = photograph(snail, seed, ruled=scene == "ruled", table=scene == "table", pencil=pencil)
+    assert likeness(snail, read_picture(photo)) > 0.93
+
+
+def test_result_is_fitted_simplified_and_named(snail: Sketch) -> None:
+    read = read_picture(paint(snail), category="snail")
+    left, top, right, bottom = read.bounds()
+    assert (left, top) == (0.0, 0.0)
+    assert max(right, bottom) == pytest.approx(255.0)
+    assert read.category == "snail"
+    assert read.n_points < 120
+    assert read_picture(paint(snail), epsilon=6.0).n_points < read.n_points
+
+
+def test_same_picture_same_strokes(snail: Sketch) -> None:
+    assert read_picture(paint(snail)) == read_picture(paint(snail))
+
+
+# -- strokes ----------------------------------------------------------------------------------------------------
+
+
+def test_crossing_lines_stay_two_strokes() -> None:
+    cross = Sketch((np.array([[0, 0], [255, 255]], np.float32), np.array([[0, 255], [255, 0]], np.float32)))
+    read = read_picture(paint(cross, line=0.04))
+    assert [len(stroke) for stroke in read.strokes] == [2, 2]
+
+
+def test_loop_is_one_closed_stroke() -> None:
+    angle = np.linspace(0.0, 2.0 * math.pi, 100)
+    ring = Sketch((np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32) * 100,))
+    (stroke,) = read_picture(paint(ring)).strokes
+    assert np.allclose(stroke[0], stroke[-1])
+    assert np.allclose(np.hypot(*(stroke - 127.5).T), 127.5, atol=4.0)
+
+
+def test_stem_ends_at_the_bar() -> None:
+    bar, stem = [[0, 0], [255, 0]], [[128, 0], [128, 200]]
+    read = read_picture(paint(Sketch((np.array(bar, np.float32), np.array(stem, np.float32))), line=0.05))
+    assert len(read) == 2
+    assert np.abs(read.strokes[0][:, 1]).max() < 4.0
+
+
+def test_small_gap_is_closed() -> None:
+    halves = Sketch((np.array([[0, 0], [125, 40]], np.float32), np.array([[130, 41.6], [255, 80]], np.float32)))
+    assert len(read_picture(paint(halves, line=0.01))) == 1
+
+
+def test_large_lines_come_first_and_the_pen_goes_on_near_by(snail: Sketch) -> None:
+    read = read_picture(paint(snail))
+    lengths = [np.hypot(*np.diff(stroke, axis=0).T).sum() for stroke in read.strokes]
+    large = [length >= 0.4 * max(lengths) for length in lengths]
+    assert large == sorted(large, reverse=True)
+    jumps = [np.hypot(*(b[0] - a[-1])) for a, b in pairwise(read.strokes)]
+    backwards = [np.hypot(*(b[-1] - a[-1])) for a, b in pairwise(read.strokes)]
+    assert all(jump <= other for jump, other in zip(jumps, backwards, strict=True))
+
+
+def test_eyes_stay_and_dust_goes(snail: Sketch) -> None:
+    picture = paint(snail)
+    clean = read_picture(picture)
+    assert sum(np.ptp(stroke, axis=0).max() < 4.0 for stroke in clean.strokes) == 2
+    rng = np.random.default_rng(3)
+    dusty = picture.copy()
+    dusty[rng.integers(0, 300, 40), rng.integers(0, 300, 40)] = 120
+    dusty[2:5, 2:5] = 0
+    assert likeness(clean, read_picture(dusty)) > 0.97
+
+
+def test_filled_area_becomes_its_outline() -> None:
+    picture = np.full((400, 400), 255, np.uint8)
+    cv2.circle(picture, (200, 220), 120, 0, -1)
+    cv2.line(picture, (200, 100), (240, 30), 0, 8)
+    angle = np.linspace(0.0, 2.0 * math.pi, 60)
+    edge = np.stack([200 + 118 * np.cos(angle), 220 + 118 * np.sin(angle)], axis=1)
+    apple = Sketch((edge.astype(np.float32), np.array([[200, 100], [240, 30]], np.float32)))
+    assert likeness(apple, read_picture(picture)) > 0.95
+
+
+def test_coloured_fill_keeps_the_lines_drawn_on_it(house: Sketch) -> None:
+    picture = np.dstack([paint(house)] * 3)
+    ground = np.full_like(picture, 255)
+    cv2.rectangle(ground, (60, 130), (240, 270), (240, 200, 60), -1)
+    assert likeness(house, read_picture(np.minimum(picture, ground))) > 0.95
+
+
+def test_frame_along_the_border_is_not_part_of_the_drawing(snail: Sketch) -> None:
+    picture = paint(snail)
+    cv2.rectangle(picture, (1, 1), (298, 298), 0, 3)
+    assert likeness(snail, read_picture(picture)) > 0.97
+
+
+def test_drawing_that_fills_the_picture_is_no_frame(house: Sketch) -> None:
+    assert likeness(house, read_picture(paint(house, margin=0.01))) > 0.95
+
+
+def test_lines_that_differ_in_hue_only(snail: Sketch) -> None:
+    cover = paint(snail)[..., None] < 128
+    red, green = np.array([200, 60, 60], np.uint8), np.array([40, 128, 60], np.uint8)
+    assert likeness(snail, read_picture(np.where(cover, green, red))) > 0.95
+
+
+# -- files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.gif", "a.bmp"])
+def test_every_format(house: Sketch, tmp_path: Path, name: str) -> None:
+    Image.fromarray(paint(house)).save(tmp_path / name)
+    assert likeness(house, read_picture(tmp_path / name)) > 0.97
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16", "CMYK"])
+def test_every_mode(house: Sketch, tmp_path: Path, mode: str) -> None:
+    grey = paint(house, 400)
+    if mode == "I;16":
+        image = Image.fromarray(grey.astype(np.uint16) * 200)
+    else:
+        image = Image.fromarray(grey).convert(mode)
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    image.save(path)
+    assert likeness(house, read_picture(path)) > 0.97
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 30), (250, 240, 120)])
+def test_lines_on_transparent_ground(house: Sketch, tmp_path: Path, colour: tuple[int, int, int]) -> None:
+    cover = np.asarray(255 - paint(house, 400), np.uint8)
+    hidden = np.full((*cover.shape, 3), 90, np.uint8)  # colours below full transparency must not show
+    pixels = np.where(cover[..., None] > 0, np.array(colour, np.uint8), hidden)
+    Image.fromarray(np.dstack([pixels, cover])).save(tmp_path / "a.png")
+    assert likeness(house, read_picture(tmp_path / "a.png")) > 0.97
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(snail: Sketch, tmp_path: Path, orientation: int) -> None:
+    stored = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    image = Image.fromarray(paint(snail))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (image if stored is None else image.transpose(stored)).save(tmp_path / "a.jpg", exif=exif)
+    assert likeness(snail, read_picture(tmp_path / "a.jpg")) > 0.97
+
+
+def test_first_frame_of_an_animation(house: Sketch, snail: Sketch, tmp_path: Path) -> None:
+    frames = [Image.fromarray(paint(sketch)) for sketch in (house, snail)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert likeness(house, read_picture(tmp_path / "a.gif")) > 0.97
+
+
+def test_fifty_megapixels(snail: Sketch, tmp_path: Path) -> None:
+    picture = cv2.resize(paint(snail, 2000, 0.004), (8000, 6200), interpolation=cv2.INTER_NEAREST)
+    cv2.imwrite(str(tmp_path / "a.jpg"), picture)
+    stretched = snail.transform([[8.0, 0.0, 0.0], [0.0, 6.2, 0.0]])
+    assert likeness(stretched, read_picture(tmp_path / "a.jpg")) > 0.95
+
+
+# -- refused ----------------------------------------------------------------------------------------------------
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG file that promises a size and holds next to nothing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"hello, I am a picture", "not a picture that can be read"),
+        (b"%PDF-1.7 and more", "not a picture that can be read"),
+        (b"\x89PNG\r\n\x1a\n", "not a picture that can be read|damaged"),
+        (png_of_size(9000, 9000), "more than 64 megapixels"),
+        (png_of_size(12000, 12000), "more than 64 megapixels"),
+        (png_of_size(60000, 60000), "more than 64 megapixels"),
+        (png_of_size(300, 300), "damaged or cut short"),
+    ],
+)
+def test_files_that_are_no_pictures(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(PictureError, match=said) as caught:
+        read_picture(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp"])
+def test_cut_short(house: Sketch, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(paint(house)).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(PictureError, match="damaged|not a picture"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp"])
+def test_damaged_bytes_never_escape_as_another_error(house: Sketch, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(paint(house, 32)).save(path, exif=exif)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(11)
+    for _ in range(15):
+        broken = bytearray(whole)
+        for at in rng.integers(0, min(len(whole), 400), 4):
+            broken[at] = int(rng.integers(0, 256))
+        path.write_bytes(bytes(broken))
+        try:
+            read_picture(path)
+        except PictureError as error:
+            assert "\n" not in str(error)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="no such file"):
+        read_picture(tmp_path / "none.png")
+    with pytest.raises(PictureError, match="a folder, not a picture"):
+        read_picture(tmp_path)
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 500), (200, 200), (1500, 900)])
+def test_blank_picture(size: tuple[int, int], level: int) -> None:
+    with pytest.raises(PictureError, match="blank|no drawing"):
+        read_picture(np.full(size, level, np.uint8))
+
+
+def test_blank_photo() -> None:
+    dot = Sketch((np.array([[0, 0]], np.float32),))
+    with pytest.raises(PictureError, match="no drawing found"):
+        read_picture(photograph(dot, pencil=0.0))
+
+
+@pytest.mark.parametrize("scale", [20.0, 100.0])
+def test_nothing_but_noise(scale: float) -> None:
+    noise = np.random.default_rng(0).normal(128.0, scale, (400, 400))
+    with pytest.raises(PictureError, match="no drawing found"):
+        read_picture(np.clip(noise, 0, 255).astype(np.uint8))
+
+
+def test_transparent_and_empty(tmp_path: Path) -> None:
+    Image.new("RGBA", (100, 100), (0, 0, 0, 0)).save(tmp_path / "a.png")
+    with pytest.raises(PictureError, match="blank"):
+        read_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((10, 10), np.float32),
+        np.zeros((10, 10, 2), np.uint8),
+        np.zeros(10, np.uint8),
+        np.zeros((0, 5), np.uint8),
+    ],
+)
+def test_arrays_of_another_kind(array: NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError):
+        read_picture(array)
+
+
+def test_array_beyond_the_limit() -> None:
+    with pytest.raises(PictureError, match="megapixels"):
+        read_picture(np.broadcast_to(np.uint8(0), (1000, MAX_PIXELS // 1000 + 1)))
+
+
+@pytest.mark.parametrize("size", [(1, 9), (9, 1), (5, 5), (400, 2), (3, 900)])
+def test_odd_shapes_give_a_sketch_or_one_line(size: tuple[int, int]) -> None:
+    picture = np.full(size, 255, np.uint8)
+    picture[size[0] // 2, size[1] // 2] = 0
+    try:
+        assert len(read_picture(picture)) >= 1
+    except PictureError as error:
+        assert "\n" not in str(error)
+
+
+# -- real pictures ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "strokes"),
+    [
+        ("pig.png", 12),
+        ("fish.jpg", 8),
+        ("car.png", 9),
+        ("butterfly.webp", 8),
+        ("mushroom.gif", 5),
+        ("ice-cream.png", 5),
+    ],
+)
+def test_examples(name: str, strokes: int) -> None:
+    assert strokes <= len(read_picture(EXAMPLES / name)) <= strokes + 8
+
+
+@pytest.mark.shared
+def test_drawings_of_people(shared_data: Path) -> None:
+    import json
+
+    with (shared_data / "samples" / "cat.simplified.ndjson").open() as lines:
+        drawings = [json.loads(next(lines))["drawing"] for _ in range(12)]
+    sketches = [Sketch(tuple(np.array(stroke, np.float32).T for stroke in drawing)) for drawing in drawings]
+    scores = [likeness(sketch, read_picture(paint(sketch, 400, 0.015))) for sketch in sketches]
+    assert min(scores) > 0.95
