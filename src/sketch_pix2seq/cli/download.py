@@ -68,6 +68,7 @@ class _Bars:
             TransferSpeedColumn(),
             console=stderr(),
             transient=True,
+            disable=not stderr().is_interactive,
         )
         self._tasks: dict[Path, TaskID] = {}
 

@@ -21,7 +21,6 @@ from sketch_pix2seq.sketch import FloatArray, Sketch
 Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
 """A file of any readable format, a sketch, or an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``)."""
 
-_DOT = Sketch((np.zeros((1, 2), np.float32),))
 _AT_ONCE = 512
 """Drawings sampled together."""
 
@@ -115,7 +114,7 @@ class Model:
         """Of each ``candidates`` drawings the one whose own code is nearest to the picture's; unended ones come last."""
         shape = (len(codes), samples, candidates)
         if candidates > 1:
-            again = self.encode_sketches([sketch if sketch.strokes else _DOT for sketch in drawn]).reshape(*shape, -1)
+            again = self.encode_sketches(drawn).reshape(*shape, -1)
             far = np.square(again - codes[:, None, None, :]).mean(axis=-1)
             far += 1e6 * np.array([not sketch.metadata["ended"] for sketch in drawn]).reshape(shape)
             best = far.argmin(axis=2)

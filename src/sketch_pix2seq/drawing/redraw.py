@@ -112,5 +112,4 @@ def _write(name: str, drawings: Sequence[Sketch], out: Path, formats: Sequence[s
             write_sketches(drawings, out / f"{name}.{suffix}")
             continue
         for number, drawing in enumerate(drawings, 1):
-            if drawing.strokes:
-                write_sketch(drawing, out / f"{name}-{number}.{suffix}", width_mm=width_mm)
+            write_sketch(drawing, out / f"{name}-{number}.{suffix}", width_mm=width_mm)

@@ -57,7 +57,10 @@ def draw_codes(
     for index in range(settings.max_points + 1):
         mixture, state = runtime.step(rows, state)
         chances = [uniform(streams[alive] + np.uint64(index * _USES + use)) for use in range(_USES)]
-        pen = _choose(mixture.log_pen, chances[1], settings.pen_temperature)
+        log_pen = mixture.log_pen.copy()
+        if index == 0:
+            log_pen[:, PEN_END] = -np.inf  # every drawing has a point
+        pen = _choose(log_pen, chances[1], settings.pen_temperature)
         going = pen != PEN_END
         if index == settings.max_points:
             ended[alive[~going]] = True

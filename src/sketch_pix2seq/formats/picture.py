@@ -399,8 +399,7 @@ def _find_drawing(grey: Bytes, name: str | Path) -> Mask:
         ink = _on_sheet(ink, sheet)
         fills &= sheet
     ink = _without_ruling(ink, contrast, noise)
-    band = max(3.0, _stroke_width(ink))
-    ink |= fills & ~_eroded(fills, band)
+    ink |= _plain_or_outlined(fills, ink)
     ink = _without_specks(_without_frame(ink), contrast)
     if not ink.any() or _is_dust(ink, float(np.median(noise))):
         raise PictureError(name, _NO_DRAWING)
@@ -417,6 +416,14 @@ def _threshold(contrast: FloatArray, noise: FloatArray) -> Mask:
     seeds = np.bincount(labels[contrast > 1.6 * floor], minlength=int(labels.max()) + 1) > 0
     seeds[0] = False
     return np.asarray(seeds[labels])
+
+
+def _plain_or_outlined(fills: Mask, ink: Mask) -> Mask:
+    """Filled areas as ink: whole where nothing is drawn on them, else a band along their outline."""
+    band = max(3.0, _stroke_width(ink))
+    count, labels = cv2.connectedComponents(fills.astype(np.uint8), connectivity=4)
+    drawn_on = np.bincount(labels[ink & _eroded(fills, 3.0 * band)], minlength=count) > 0
+    return np.asarray(fills & ~(drawn_on[labels] & _eroded(fills, band)))
 
 
 def _on_sheet(ink: Mask, sheet: Mask) -> Mask:
@@ -876,7 +883,8 @@ def _smooth(line: DoubleArray, sigma: float = 2.5) -> DoubleArray:
 def _join_gaps(lines: list[DoubleArray], width: float) -> list[DoubleArray]:
     """Lines whose ends nearly meet and point at each other become one, the nearest ends first."""
     gap = 1.2 * width + 3.0
-    opened = [line for line in lines if not _closed(line)]
+    open_lines = [len(line) > 2 and not _closed(line) for line in lines]
+    opened = [line for line, is_open in zip(lines, open_lines, strict=True) if is_open]
     ends = [(index, which) for index in range(len(opened)) for which in (0, 1)]
     tips = np.array([opened[index][-which] for index, which in ends]).reshape(-1, 2)
     apart = np.hypot(*(tips[:, None] - tips[None]).transpose(2, 0, 1))
@@ -888,7 +896,10 @@ def _join_gaps(lines: list[DoubleArray], width: float) -> list[DoubleArray]:
         if _meet(opened[a[0]], a[1], opened[b[0]], b[1], same=a[0] == b[0], near=0.5 * width):
             partner[a], partner[b] = b, a
     free = [end for end in ends if end not in partner]
-    return [*_linked(opened, partner, free), *(line for line in lines if _closed(line))]
+    return [
+        *_linked(opened, partner, free),
+        *(line for line, is_open in zip(lines, open_lines, strict=True) if not is_open),
+    ]
 
 
 def _closed(line: DoubleArray) -> bool:
@@ -943,6 +954,6 @@ def _nearest_start(line: DoubleArray, pen: DoubleArray) -> tuple[float, int]:
 
 
 def _started(line: DoubleArray, index: int) -> DoubleArray:
-    if _closed(line) and len(line) > 1:
+    if _closed(line):
         return np.concatenate([line[index:-1], line[: index + 1]])
     return line if index == 0 else line[::-1]

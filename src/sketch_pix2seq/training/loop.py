@@ -81,7 +81,7 @@ def train(
     run was interrupted. weights, scale: start from these rather than from nothing.
     Raises DataError or FileError for a set that cannot be used, SettingsError where ``out`` holds another run.
     """
-    precision = _precision(settings)
+    precision = precision_of(settings)
     accelerator = Accelerator(mixed_precision="no")
     device, main = accelerator.device, accelerator.is_main_process
     sketches = SketchSet.open(data)
@@ -293,7 +293,8 @@ def _line(
     )
 
 
-def _precision(settings: TrainSettings) -> str:
+def precision_of(settings: TrainSettings) -> str:
+    """The precision that "auto" stands for on this machine."""
     if settings.precision != "auto":
         return settings.precision
     if torch.cuda.is_available():

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays
+from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
+from sketch_pix2seq.errors import PictureError, SettingsError, SketchError
+from sketch_pix2seq.model.folder import ModelInfo
+from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.sequence import SequenceSpec
+from sketch_pix2seq.sketch import FloatArray, Sketch
+from tests.conftest import random_sketch
+from tests.drawing.conftest import KINDS
+
+GOLDEN = Path(__file__).with_name("golden.json")
+
+
+class Constant:
+    """A runtime whose mixture never changes: its samples must follow it."""
+
+    info = ModelInfo(ModelSettings(), SequenceSpec("centre", 1.0))
+
+    def __init__(self, pen: tuple[float, float, float]) -> None:
+        self.mixture = MixtureArrays(
+            *(np.array([row], np.float32) for row in (
+                np.log([0.25, 0.75]), [1.0, -2.0], [0.5, 3.0], np.log([0.5, 2.0]), np.log([1.5, 0.3]), [0.6, -0.8], np.log(pen)
+            ))
+        )
+        self.widths: list[int] = []
+
+    def start(self, code: FloatArray) -> DrawingState:
+        return DrawingState((code,), (code,))
+
+    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
+        self.widths.append(len(rows))
+        return MixtureArrays(*(np.repeat(x, len(rows), axis=0) for x in self.mixture)), state
+
+    def encode(self, ink: FloatArray) -> FloatArray:
+        raise NotImplementedError
+
+    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> FloatArray:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("tau", [1.0, 0.25])
+def test_samples_follow_the_mixture_at_its_temperature(tau: float) -> None:
+    """tau multiplies the variance and divides the logits of the Gaussians."""
+    runtime = Constant((0.6, 0.4 - 1e-9, 1e-9))
+    settings = SampleSettings(temperature=tau, pen_temperature=1.0, max_points=50)
+    drawings = draw_codes(runtime, np.zeros((800, 1), np.float32), range(800), settings)
+    rows = np.concatenate([d.to_stroke3()[1:] for d in drawings])
+    weights = np.array([0.25, 0.75]) ** (1 / tau)
+    weights /= weights.sum()
+    means, variances = np.array([[1.0, 0.5], [-2.0, 3.0]]), np.array([[0.25, 2.25], [4.0, 0.09]]) * tau
+    expected = weights @ means
+    np.testing.assert_allclose(rows[:, :2].mean(axis=0), expected, atol=0.05)
+    spread = weights @ (variances + means**2) - expected**2
+    np.testing.assert_allclose(rows[:, :2].var(axis=0), spread, rtol=0.05)
+    covariances = np.array([0.6 * 0.5 * 1.5, -0.8 * 2.0 * 0.3]) * tau
+    both = weights @ (covariances + means.prod(axis=1)) - expected.prod()
+    assert np.cov(rows[:, :2].T)[0, 1] == pytest.approx(both, abs=0.05)
+    assert rows[:, 2].mean() == pytest.approx(0.4, abs=0.02)
+
+
+def test_pen_temperature_divides_the_pens_logits() -> None:
+    runtime = Constant((0.5, 0.3, 0.2))
+    settings = SampleSettings(temperature=0.2, pen_temperature=0.5, max_points=400)
+    drawings = draw_codes(runtime, np.zeros((3000, 1), np.float32), range(3000), settings)
+    sharp = np.array([0.5, 0.3, 0.2]) ** 2
+    ending = sharp[2] / sharp.sum()
+    assert np.mean([d.n_points for d in drawings]) == pytest.approx(1 / ending, rel=0.06)
+    assert all(d.metadata["ended"] for d in drawings)
+
+
+def test_finished_drawings_take_no_more_work_and_long_ones_are_cut() -> None:
+    runtime = Constant((0.5, 0.3, 0.2))
+    drawings = draw_codes(runtime, np.zeros((100, 1), np.float32), range(100), SampleSettings(pen_temperature=1, max_points=10))
+    assert runtime.widths[0] == 100
+    assert runtime.widths == sorted(runtime.widths, reverse=True)
+    assert runtime.widths[-1] < 40
+    for drawing in drawings:
+        assert drawing.n_points <= 10
+        assert drawing.metadata["ended"] or drawing.n_points == 10
+    assert not all(d.metadata["ended"] for d in drawings)
+
+
+def test_temperature_zero_takes_the_likeliest() -> None:
+    runtime = Constant((0.6, 0.3, 0.1))
+    (drawing,) = draw_codes(runtime, np.zeros((1, 1), np.float32), [5], SampleSettings(0.0, 0.0, 4))
+    np.testing.assert_allclose(np.diff(drawing.points(), axis=0), [[-2, 3]] * 3, atol=1e-5)
+
+
+def test_a_drawing_does_not_depend_on_its_neighbours(folders: dict[str, Path]) -> None:
+    runtime = load_model(folders["canvas"]).runtime
+    codes = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
+    settings = SampleSettings(1.0, 1.0, 40)
+    together = draw_codes(runtime, codes, range(6), settings)
+    alone = [draw_codes(runtime, codes[i : i + 1], [i], settings)[0] for i in range(6)]
+    for a, b in zip(together, alone, strict=True):
+        assert [len(s) for s in a.strokes] == [len(s) for s in b.strokes]
+        np.testing.assert_allclose(a.points(), b.points(), atol=0.05)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_golden_drawing(folders: dict[str, Path], house: Sketch, kind: str) -> None:
+    """Fixed weights, picture and seed give fixed strokes. SPX_GOLDEN=write in the environment renews them."""
+    import os
+
+    settings = DrawSettings(temperature=0.7, pen_temperature=1.0, max_points=12, candidates=2)
+    drawing = load_model(folders[kind]).draw(house, seed=7, settings=settings)[0]
+    found = [stroke.round(2).tolist() for stroke in drawing.strokes]
+    golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+    if os.environ.get("SPX_GOLDEN") == "write":
+        GOLDEN.write_text(json.dumps({**golden, kind: found}, indent=1))
+    expected = golden[kind]
+    assert [len(s) for s in found] == [len(s) for s in expected]
+    np.testing.assert_allclose(np.concatenate(found), np.concatenate(expected), atol=0.1)
+
+
+def test_same_seed_same_strokes_other_seed_others(folders: dict[str, Path], house: Sketch) -> None:
+    model = load_model(folders["canvas"])
+    settings = DrawSettings(temperature=1.0, max_points=20)
+    first, again, other = (model.draw(house, 3, seed=s, settings=settings) for s in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert first[0] != first[1]
+
+
+def test_many_at_once_are_those_one_by_one(folders: dict[str, Path]) -> None:
+    model = load_model(folders["canvas"])
+    rng = np.random.default_rng(4)
+    sketches = [random_sketch(rng) for _ in range(5)]
+    settings = DrawSettings(temperature=0.5, max_points=15, candidates=2)
+    done: list[int] = []
+    together = model.draw_all(sketches, 2, seed=3, settings=settings, on_progress=done.append)
+    assert sum(done) == 5
+    for sketch, drawings in zip(sketches, together, strict=True):
+        alone = model.draw(sketch, 2, seed=3, settings=settings)
+        for a, b in zip(drawings, alone, strict=True):
+            np.testing.assert_allclose(a.points(), b.points(), atol=0.05)
+
+
+def test_candidates_keep_the_nearest_that_ended(folders: dict[str, Path], house: Sketch) -> None:
+    model = load_model(folders["canvas"])
+    settings = DrawSettings(temperature=1.0, pen_temperature=1.0, max_points=30, candidates=1)
+    every = model.draw(house, 8, seed=3, settings=settings)
+    (best,) = model.draw(house, 1, seed=3, settings=replace(settings, candidates=8))
+    target = model.encode_sketches([house])
+    ended = [d for d in every if d.metadata["ended"]] or every
+    far = [float(np.square(model.encode_sketches([d]) - target).mean()) for d in ended]
+    np.testing.assert_allclose(best.points(), ended[int(np.argmin(far))].points(), atol=0.05)
+
+
+def test_pictures_arrays_and_sketches_are_taken(folders: dict[str, Path], house: Sketch, tmp_path: Path) -> None:
+    model = load_model(folders["canvas"])
+    path = house.save(tmp_path / "house.png")
+    settings = DrawSettings(max_points=5, candidates=1)
+    from PIL import Image
+
+    array = np.asarray(Image.open(path).convert("L"))
+    assert model.draw(path, settings=settings) == model.draw(array, settings=settings)
+    assert len(model.draw(house, 4, settings=settings)) == 4
+    np.testing.assert_allclose(model.encode([path]), model.encode([house]), atol=0.35)
+
+
+def test_what_cannot_be_drawn_is_refused(folders: dict[str, Path], house: Sketch) -> None:
+    model = load_model(folders["canvas"])
+    with pytest.raises(PictureError):
+        model.draw(np.full((50, 50), 255, np.uint8))
+    with pytest.raises(SketchError):
+        model.draw(Sketch(()))
+    with pytest.raises(SettingsError):
+        model.draw(house, 0)
+    for wrong in ({"temperature": -1}, {"candidates": 0}, {"max_points": 0}, {"pen_temperature": -0.1}):
+        with pytest.raises(SettingsError):
+            DrawSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_rnn_encoder_draws_pictures_too(folders: dict[str, Path], house: Sketch) -> None:
+    a, b = (load_model(folders["rnn-layer-norm"], runtime=r) for r in ("onnx", "torch"))  # type: ignore[arg-type]
+    settings = DrawSettings(max_points=10, candidates=1)
+    for x, y in zip(a.draw(house, 2, settings=settings), b.draw(house, 2, settings=settings), strict=True):
+        np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
