@@ -33,7 +33,7 @@ def faces(n: int) -> list[Sketch]:
         strokes = [circle * (width, height)]
         strokes += [circle[::2] * eye + (side * width * 0.4, -height * 0.3) for side in (-1, 1)]
         strokes.append(np.array([[-0.4, 0.4], [-0.2, 0.55], [0.2, 0.55], [0.4, 0.4]]) * (width, height))
-        out.append(Sketch(tuple(strokes)).fit())
+        out.append(Sketch(tuple(stroke.astype(np.float32) for stroke in strokes)).fit())
     return out
 
 

@@ -51,7 +51,8 @@ def main() -> None:
             rows += losses.rows
     print(machine())
     print(f"recipe {recipe}, {precision}, batches of {settings.batch.size}, {torch.get_num_threads()} threads")
-    print(f"{settings.batch.size * len(stepping) / sum(stepping):.0f} sketches a second, {rows / sum(stepping):.0f} rows a second")
+    speed = settings.batch.size * len(stepping) / sum(stepping)
+    print(f"{speed:.0f} sketches a second, {rows / sum(stepping):.0f} rows a second")
     print(
         f"loader: {statistics.median(making) * 1e3:.1f} ms a batch, step: {statistics.median(stepping) * 1e3:.0f} ms: "
         f"{sum(making) / sum(stepping):.1%} of a step"

@@ -11,7 +11,13 @@ def test_splitmix64_gives_the_published_first_numbers() -> None:
     """First outputs of splitmix64 for the seed 1234567, from Vigna's reference code."""
     golden = np.uint64(0x9E3779B97F4A7C15)
     counters = np.uint64(1234567) + np.arange(5, dtype=np.uint64) * golden
-    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
+    expected = [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
     assert mixed(counters).tolist() == expected
 
 

@@ -95,7 +95,7 @@ def test_fit_of_a_single_dot_only_moves() -> None:
 def test_simplify_keeps_ends_corners_and_times() -> None:
     line = np.stack([np.arange(50), np.zeros(50)], axis=1)
     corner = np.concatenate([line, [[49, 30]]])
-    sketch = Sketch((corner,), times=(np.arange(51),))
+    sketch = Sketch((corner,), times=(np.arange(51, dtype=np.float32),))
     simple = sketch.simplify(1.0)
     assert simple.strokes[0].tolist() == [[0, 0], [49, 0], [49, 30]]
     assert simple.times is not None

@@ -47,7 +47,9 @@ def render(sketch: Sketch, spec: RasterSpec) -> NDArray[np.uint8]:
     return _draw([(stroke - centre) * scale + middle for stroke in sketch.strokes], spec)
 
 
-def render_fitted(centred: NDArray[np.float32], stroke_ends: NDArray[np.integer], spec: RasterSpec) -> NDArray[np.uint8]:
+def render_fitted(
+    centred: NDArray[np.float32], stroke_ends: NDArray[np.integer], spec: RasterSpec
+) -> NDArray[np.uint8]:
     """Ink of one sketch whose bounds are already centred on (0, 0) with a longest side of 255 units.
 
     centred: all points in order ``(points, 2)``; stroke_ends: index after the last point of each stroke.
@@ -66,4 +68,5 @@ def _visible(stroke: NDArray[np.floating]) -> NDArray[np.floating]:
     """The stroke; a dot, of which OpenCV draws nothing or something by its place, as a line of one pixel."""
     if len(stroke) > 2 or (stroke[0] != stroke[-1]).any():
         return stroke
-    return stroke[0] + np.array([[-0.5, 0.0], [0.5, 0.0]])
+    dash: NDArray[np.floating] = stroke[0] + np.array([[-0.5, 0.0], [0.5, 0.0]])
+    return dash

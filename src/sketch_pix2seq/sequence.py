@@ -21,7 +21,7 @@ class SequenceSpec:
     """How points become rows for the decoder; travels with the model."""
 
     start: Start = "centre"
-    """Where the pen is before the first row: the "centre" of the drawing's bounds, or on its "first" point, as in sketch-rnn."""
+    """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     scale: float = 1.0
     """Canvas units a unit of the model: the standard deviation of the training set's offsets."""
 
@@ -47,4 +47,4 @@ def mixed(counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def uniform(counters: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Numbers in [0, 1), one a counter."""
-    return (mixed(counters) >> np.uint64(11)) * (1.0 / (1 << 53))
+    return (mixed(counters) >> np.uint64(11)).astype(np.float64) / (1 << 53)

@@ -52,7 +52,9 @@ class Sketch:
         strokes = tuple(_frozen(stroke) for stroke in self.strokes)
         for index, stroke in enumerate(strokes):
             if stroke.ndim != 2 or stroke.shape[1] != 2 or len(stroke) == 0:
-                raise ValueError(f"stroke {index} has shape {stroke.shape}; (points, 2) with at least one point is needed")
+                raise ValueError(
+                    f"stroke {index} has shape {stroke.shape}; (points, 2) with at least one point is needed"
+                )
             if not np.isfinite(stroke).all():
                 raise ValueError(f"stroke {index} holds a coordinate that is not a finite number")
         object.__setattr__(self, "strokes", strokes)
@@ -225,7 +227,9 @@ class Sketch:
         from simplification.cutil import simplify_coords_idx
 
         kept = [
-            np.asarray(simplify_coords_idx(np.ascontiguousarray(s, np.float64), epsilon)) if len(s) > 2 else np.arange(len(s))
+            np.asarray(simplify_coords_idx(np.ascontiguousarray(s, np.float64), epsilon))
+            if len(s) > 2
+            else np.arange(len(s))
             for s in self.strokes
         ]
         return replace(

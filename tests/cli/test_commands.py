@@ -24,8 +24,8 @@ from sketch_pix2seq.recipes.catalogue import recipe_names
 from tests.conftest import random_sketch
 
 TINY = (
-    "--steps 2 --validate-every 2 --validate-sketches 4 --log-every 1 --precision float32 --batch.size 4 --model.mixtures 2"
-    " --model.z-size 8 --model.encoder-size 64 --model.decoder-size 16 --model.canvas-channels 4"
+    "--steps 2 --validate-every 2 --validate-sketches 4 --log-every 1 --precision float32 --batch.size 4"
+    " --model.mixtures 2 --model.z-size 8 --model.encoder-size 64 --model.decoder-size 16 --model.canvas-channels 4"
 )
 """Flags that make training a matter of a second, for any recipe."""
 QUICK = "--samples 2 --candidates 1 --max-points 8"
@@ -98,6 +98,7 @@ class Case:
     says: str = ""
 
 
+MODEL = ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors")
 DRAWN = ("drawings/cat-1.svg", "drawings/cat-2.svg", "drawings/sheet.png")
 GOOD = [
     Case("convert cat.svg out.ndjson", ("out.ndjson",), "1 drawing from 1 file -> out.ndjson"),
@@ -111,14 +112,15 @@ GOOD = [
     Case("prepare some.ndjson pigs.arrow --categories pig=swine", ("pigs.arrow",), "20 of another category"),
     Case(f"draw cat.png --model run/model {QUICK}", DRAWN, "2 drawings of 1 pictures -> drawings"),
     Case(f"draw cat.svg --model run {QUICK} --runtime torch", DRAWN),
-    Case(f"draw mine cat.npz --model run {QUICK} --format png,gif,ndjson --limit 1 --out d",
-         ("d/0-1.png", "d/cat-001-2.gif", "d/3.ndjson", "d/sheet.png"), "10 drawings of 5 pictures"),
-    Case("export run --data set.arrow --out again",
-         tuple(f"again/{name}" for name in ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors")),
-         "model: again"),
+    Case(
+        f"draw mine cat.npz --model run {QUICK} --format png,gif,ndjson --limit 1 --out d",
+        ("d/0-1.png", "d/cat-001-2.gif", "d/3.ndjson", "d/sheet.png"),
+        "10 drawings of 5 pictures",
+    ),
+    Case("export run --data set.arrow --out again", tuple(f"again/{name}" for name in MODEL), "model: again"),
     Case(f"train --data set.arrow --start-from run --out tuned {TINY}", ("tuned/model/config.json",), "draw with it"),
     Case(f"train --data set.arrow --out run {TINY} --steps 3", ("run/sheets/step-0000003.png",), "model: run/model"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", GOOD, ids=lambda case: case.line)
@@ -133,7 +135,8 @@ def test_a_command_does_what_it_says(case: Case, here: Path, capsys: pytest.Capt
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_each_recipe_trains_and_draws(recipe: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert called(f"train --recipe {recipe} --data set.arrow {TINY}") == 0
-    assert {path.name for path in (here / "runs" / recipe).iterdir()} == {"checkpoint.safetensors", "events", "model", "sheets"}
+    written = {path.name for path in (here / "runs" / recipe).iterdir()}
+    assert written == {"checkpoint.safetensors", "events", "model", "sheets"}
     out, err = capsys.readouterr()
     assert f"model: runs/{recipe}/model" in out
     assert "step 2/2" in err
@@ -264,7 +267,8 @@ def test_an_error_is_one_line(line: str, message: str, here: Path, capfd: pytest
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
 
 
-def test_of_several_pictures_the_sound_ones_are_drawn(here: Path, damage: None, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("damage")
+def test_of_several_pictures_the_sound_ones_are_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     assert called(f"draw blank.png cat.png cut.png --model run {QUICK}") == 0
     out, err = capsys.readouterr()
     assert "2 drawings of 1 pictures" in out
@@ -334,7 +338,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 CONFIGURED = {
     "draw": ("samples: 4\nwidth-mm: 120\nformat: png,gif", {"samples": 4, "width_mm": 120.0, "format": "png,gif"}),
-    "convert": ("simplify: 2\nfit: true\ncountries: [GB, US]", {"simplify": 2.0, "fit": True, "countries": ("GB", "US")}),
+    "convert": ("simplify: 2\nfit: true\ncountries: [GB]", {"simplify": 2.0, "fit": True, "countries": ("GB",)}),
     "look": ("source: set.arrow\nrows: 3", {"source": Path("set.arrow"), "rows": 3}),
     "download": ("categories: [cat, alarm clock]\nkind: raw", {"categories": ("cat", "alarm clock"), "kind": "raw"}),
     "prepare": ("paths: [mine, set.arrow]\nlimit: null", {"paths": (Path("mine"), Path("set.arrow")), "limit": None}),

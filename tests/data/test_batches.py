@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sketch_pix2seq.data.batches import AugmentSettings, Batch, BatchSettings, Loader, collate, offset_scale
-from sketch_pix2seq.data.store import Points, SketchSet, SketchSetWriter
+from sketch_pix2seq.data.store import Points, SketchSet, SketchSetWriter, Split
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.raster import RasterSpec, render
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, rows_of
@@ -39,8 +39,10 @@ def loader(sketches: SketchSet, *, training: bool = True, start: str = "centre",
     processes = int(options.pop("processes", 1))  # type: ignore[call-overload]
     rank, seed = int(options.pop("rank", 0)), int(options.pop("seed", 1))  # type: ignore[call-overload]
     settings = BatchSettings(**{"size": 8, "bucket": 4, **options})  # type: ignore[arg-type]
-    split = "train" if training else "valid"
-    return Loader(sketches, split, spec, RasterSpec(), settings, training=training, seed=seed, rank=rank, processes=processes)  # type: ignore[arg-type]
+    split: Split = "train" if training else "valid"
+    return Loader(
+        sketches, split, spec, RasterSpec(), settings, training=training, seed=seed, rank=rank, processes=processes
+    )
 
 
 def unpacked(batch: Batch) -> list[np.ndarray]:

@@ -37,7 +37,7 @@ def test_sketches_come_back_as_they_went_in(tmp_path: Path) -> None:
 
 
 def test_fractions_are_kept_to_a_64th(tmp_path: Path) -> None:
-    sketch = Sketch((np.array([[0.015625, 100.3], [254.99, 3]]),), "x")
+    sketch = Sketch((np.array([[0.015625, 100.3], [254.99, 3]], np.float32),), "x")
     (found,) = written(tmp_path / "set.arrow", [(sketch, "test")])
     np.testing.assert_allclose(found.strokes[0], sketch.strokes[0], atol=1 / 128)
 
@@ -89,7 +89,12 @@ def test_other_programs_read_it(tmp_path: Path, house: Sketch) -> None:
 
 
 @pytest.mark.parametrize(
-    "sketch", [Sketch((), "x"), Sketch((np.zeros((2, 2)),)), Sketch((np.full((2, 2), 600.0),), "x")]
+    "sketch",
+    [
+        Sketch((), "x"),
+        Sketch((np.zeros((2, 2), np.float32),)),
+        Sketch((np.full((2, 2), 600.0, np.float32),), "x"),
+    ],
 )
 def test_what_cannot_be_stored_is_refused(tmp_path: Path, sketch: Sketch) -> None:
     with pytest.raises(DataError, match="cannot go into a set"):

@@ -18,7 +18,13 @@ TINY = {"z_size": 8, "encoder_size": 64, "decoder_size": 24, "mixtures": 3, "can
 KINDS = {
     "canvas": ModelSettings(**TINY),  # type: ignore[arg-type]
     "paper-hyper": ModelSettings(
-        encoder="paper", decoder="hyper", canvas=False, start="first", hyper_size=8, hyper_embedding=4, **TINY  # type: ignore[arg-type]
+        encoder="paper",
+        decoder="hyper",
+        canvas=False,
+        start="first",
+        hyper_size=8,
+        hyper_embedding=4,
+        **TINY,  # type: ignore[arg-type]
     ),
     "rnn-layer-norm": ModelSettings(encoder="rnn", decoder="layer_norm", canvas=False, start="first", **TINY),  # type: ignore[arg-type]
 }

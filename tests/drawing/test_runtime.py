@@ -33,7 +33,7 @@ def test_onnx_and_torch_agree_row_by_row(folders: dict[str, Path], kind: str) ->
         padded = np.stack([np.pad(rows, ((0, lengths.max() - len(rows)), (0, 0))) for rows in each])
         codes = [runtime.encode_rows(padded, lengths) for runtime in (onnx, torch_)]
     else:
-        ink = np.stack([render(s, onnx.info.model.raster) for s in sketches]).astype(np.float32) / 255
+        ink = np.stack([render(s, onnx.info.model.raster) for s in sketches]).astype(np.float32) / np.float32(255)
         codes = [runtime.encode(ink) for runtime in (onnx, torch_)]
     np.testing.assert_allclose(codes[0], codes[1], atol=1e-5)
     states = [onnx.start(codes[0]), torch_.start(codes[0])]

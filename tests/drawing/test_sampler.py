@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
@@ -29,9 +29,18 @@ class Constant:
 
     def __init__(self, pen: tuple[float, float, float]) -> None:
         self.mixture = MixtureArrays(
-            *(np.array([row], np.float32) for row in (
-                np.log([0.25, 0.75]), [1.0, -2.0], [0.5, 3.0], np.log([0.5, 2.0]), np.log([1.5, 0.3]), [0.6, -0.8], np.log(pen)
-            ))
+            *(
+                np.array([row], np.float32)
+                for row in (
+                    np.log([0.25, 0.75]),
+                    [1.0, -2.0],
+                    [0.5, 3.0],
+                    np.log([0.5, 2.0]),
+                    np.log([1.5, 0.3]),
+                    [0.6, -0.8],
+                    np.log(pen),
+                )
+            )
         )
         self.widths: list[int] = []
 
@@ -81,7 +90,9 @@ def test_pen_temperature_divides_the_pens_logits() -> None:
 
 def test_finished_drawings_take_no_more_work_and_long_ones_are_cut() -> None:
     runtime = Constant((0.5, 0.3, 0.2))
-    drawings = draw_codes(runtime, np.zeros((100, 1), np.float32), range(100), SampleSettings(pen_temperature=1, max_points=10))
+    drawings = draw_codes(
+        runtime, np.zeros((100, 1), np.float32), range(100), SampleSettings(pen_temperature=1, max_points=10)
+    )
     assert runtime.widths[0] == 100
     assert runtime.widths == sorted(runtime.widths, reverse=True)
     assert runtime.widths[-1] < 40
@@ -180,11 +191,11 @@ def test_what_cannot_be_drawn_is_refused(folders: dict[str, Path], house: Sketch
         model.draw(house, 0)
     for wrong in ({"temperature": -1}, {"candidates": 0}, {"max_points": 0}, {"pen_temperature": -0.1}):
         with pytest.raises(SettingsError):
-            DrawSettings(**wrong)  # type: ignore[arg-type]
+            DrawSettings(**wrong)
 
 
 def test_an_rnn_encoder_draws_pictures_too(folders: dict[str, Path], house: Sketch) -> None:
-    a, b = (load_model(folders["rnn-layer-norm"], runtime=r) for r in ("onnx", "torch"))  # type: ignore[arg-type]
+    a, b = (load_model(folders["rnn-layer-norm"], runtime=r) for r in ("onnx", "torch"))
     settings = DrawSettings(max_points=10, candidates=1)
     for x, y in zip(a.draw(house, 2, settings=settings), b.draw(house, 2, settings=settings), strict=True):
         np.testing.assert_allclose(x.points(), y.points(), atol=0.05)

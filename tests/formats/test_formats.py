@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.files import replacing
 from sketch_pix2seq.formats import (
     MANY_SUFFIXES,
     WRITE_SUFFIXES,
@@ -16,7 +17,6 @@ from sketch_pix2seq.formats import (
     category_of,
     find_files,
     read_sketches,
-    replacing,
     stem_of,
     suffix_of,
     write_sketch,

@@ -259,6 +259,11 @@ def test_exif_orientation(snail: Sketch, tmp_path: Path, orientation: int) -> No
     assert likeness(snail, read_picture(tmp_path / "a.jpg")) > 0.97
 
 
+def test_sixteen_bits_of_which_twelve_are_used(house: Sketch, tmp_path: Path) -> None:
+    Image.fromarray(paint(house).astype(np.uint16) * 16).save(tmp_path / "a.png")
+    assert likeness(house, read_picture(tmp_path / "a.png")) > 0.97
+
+
 def test_first_frame_of_an_animation(house: Sketch, snail: Sketch, tmp_path: Path) -> None:
     frames = [Image.fromarray(paint(sketch)) for sketch in (house, snail)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
@@ -369,13 +374,7 @@ def test_transparent_and_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros((10, 10), np.float32),
-        np.zeros((10, 10, 2), np.uint8),
-        np.zeros(10, np.uint8),
-        np.zeros((0, 5), np.uint8),
-    ],
+    ("shape", "kind"), [((10, 10), np.float32), ((10, 10, 2), np.uint8), ((10,), np.uint8), ((0, 5), np.uint8)]
 )
 def test_arrays_of_another_kind(shape: tuple[int, ...], kind: type[np.generic]) -> None:
     with pytest.raises(ValueError, match=r"uint8 of shape|no pixels"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sketch_pix2seq.model.decoders import CORES, initial_state, lstm_sequence
+from sketch_pix2seq.model.decoders import CORES, LSTMCore, initial_state, lstm_sequence
 from sketch_pix2seq.model.settings import ModelSettings
 
 COUNTS = [5, 5, 3, 2, 1]
@@ -36,16 +36,20 @@ def test_hand_written_gradient_is_autograds(counts: list[int], dropout: bool) ->
     shapes = ((sum(counts), 4 * size), (n, 4 * size), (4 * size, size), (n, size), (n, size))
     inputs = [torch.randn(*shape, requires_grad=True) for shape in shapes]
     mask = torch.bernoulli(torch.full((n, size), 0.8)) / 0.8 if dropout else None
-    ours, theirs = lstm_sequence(*inputs, mask, counts), plain_lstm(*inputs, mask, counts)
+    projected, constant, weight, h, c = inputs
+    ours = lstm_sequence(projected, constant, weight, h, c, mask, counts)
+    theirs = plain_lstm(projected, constant, weight, h, c, mask, counts)
     torch.testing.assert_close(ours, theirs)
     upstream = torch.randn_like(ours)
-    for a, b in zip(torch.autograd.grad(ours, inputs, upstream), torch.autograd.grad(theirs, inputs, upstream), strict=True):
+    for a, b in zip(
+        torch.autograd.grad(ours, inputs, upstream), torch.autograd.grad(theirs, inputs, upstream), strict=True
+    ):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_lstm_is_torchs() -> None:
     torch.manual_seed(1)
-    core = CORES["lstm"](4, 6, SETTINGS).eval()
+    core = LSTMCore(4, 6, SETTINGS).eval()
     theirs = torch.nn.LSTM(4, 7)
     i, f, o, g = range(4)
     order = [i, f, g, o]  # torch's order of gates
@@ -55,10 +59,10 @@ def test_lstm_is_torchs() -> None:
 
     code = torch.randn(3, 6)
     with torch.no_grad():
-        theirs.weight_ih_l0.copy_(reordered(core.from_input.weight))
-        theirs.weight_hh_l0.copy_(reordered(core.weight))  # type: ignore[arg-type]
-        theirs.bias_hh_l0.zero_()
-        theirs.bias_ih_l0.copy_(reordered(core.from_code.bias))
+        theirs.get_parameter("weight_ih_l0").copy_(reordered(core.from_input.weight))
+        theirs.get_parameter("weight_hh_l0").copy_(reordered(core.weight))
+        theirs.get_parameter("bias_hh_l0").zero_()
+        theirs.get_parameter("bias_ih_l0").copy_(reordered(core.from_code.bias))
         core.from_code.weight.zero_()
         rows = torch.randn(6, 3, 4)
         state = (torch.randn(3, 7), torch.randn(3, 7))
@@ -98,7 +102,7 @@ def test_dropout_acts_in_training_only_and_every_weight_learns(kind: str) -> Non
     core.eval()
     assert torch.equal(output(), output())
     core.train()
-    output().square().sum().backward()
+    torch.autograd.backward(output().square().sum())
     for name, parameter in core.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name

@@ -42,7 +42,9 @@ def test_pen_is_scipys_log_softmax() -> None:
     raw = rng.normal(0, 3, (30, output_size(2))).astype(np.float32)
     pen = rng.integers(0, 3, 30)
     ours = log_pen(split(torch.from_numpy(raw)), torch.from_numpy(pen)).numpy()
-    np.testing.assert_allclose(ours, log_softmax(raw[:, :3].astype(float), axis=1)[np.arange(30), pen], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        ours, log_softmax(raw[:, :3].astype(float), axis=1)[np.arange(30), pen], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_density_integrates_to_one() -> None:
@@ -63,7 +65,7 @@ def test_loss_and_gradient_are_finite_for_any_float32(raw: np.ndarray, offsets: 
     pen = log_pen(mixture, torch.tensor([0, 2]))
     assert torch.isfinite(density).all()
     assert torch.isfinite(pen).all()
-    (density.sum() + pen.sum()).backward()
+    torch.autograd.backward(density.sum() + pen.sum())
     assert parameters.grad is not None
     assert torch.isfinite(parameters.grad).all()
 

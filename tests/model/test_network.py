@@ -17,7 +17,15 @@ from sketch_pix2seq.sequence import SequenceSpec, rows_of
 from sketch_pix2seq.sketch import Sketch
 from tests.conftest import random_sketch
 
-SMALL = {"decoder_size": 16, "hyper_size": 8, "hyper_embedding": 4, "z_size": 12, "encoder_size": 64, "canvas_channels": 8, "mixtures": 3}
+SMALL = {
+    "decoder_size": 16,
+    "hyper_size": 8,
+    "hyper_embedding": 4,
+    "z_size": 12,
+    "encoder_size": 64,
+    "canvas_channels": 8,
+    "mixtures": 3,
+}
 
 
 def settings_of(encoder: str, decoder: str, *, canvas: bool, sample: bool = False) -> ModelSettings:
@@ -56,7 +64,11 @@ def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: st
         for sketch in sketches:
             rows = torch.from_numpy(rows_of(sketch, network.sequence))
             alone = batch_of([sketch], network.sequence)
-            code = network.encode_rows(rows[None], torch.tensor([len(rows)])) if encoder == "rnn" else network.encode(alone.ink[:, 0])
+            code = (
+                network.encode_rows(rows[None], torch.tensor([len(rows)]))
+                if encoder == "rnn"
+                else network.encode(alone.ink[:, 0])
+            )
             fixed, state = network.start(code)
             row = network.start_row(1)
             for target in rows:
@@ -101,7 +113,9 @@ def test_paper_encoder_is_as_published() -> None:
     assert weights == 976
     assert network.encoder.out_features == 288
     assert network.encoder(torch.zeros(2, 1, 48, 48)).shape == (2, 288)
-    filtered = Network(ModelSettings(encoder="paper", high_pass=True, canvas=False, start="first"), SequenceSpec("first"))
+    filtered = Network(
+        ModelSettings(encoder="paper", high_pass=True, canvas=False, start="first"), SequenceSpec("first")
+    )
     assert filtered.encoder.get_buffer("kernel")[0, 0].tolist() == [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
 
 

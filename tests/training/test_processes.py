@@ -1,4 +1,4 @@
-"""Several processes (for Accelerate's launcher, "multi_gpu" on processors too): two with half of a batch each take the step that one takes with the whole."""
+"""Several processes: two with half of a batch each take the step that one takes with the whole."""
 
 from __future__ import annotations
 
@@ -34,8 +34,18 @@ def test_two_processes_are_one_with_the_doubled_batch(tiny_set: Path, tmp_path: 
     script.write_text(RUNNER)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     one = [sys.executable, str(script), str(tiny_set), str(tmp_path / "one"), "16"]
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-    launcher += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    launcher = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+    ]
+    # Accelerate calls several processes on one machine multi_gpu, on processors too.
+    launcher += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
     two = [*launcher, str(script), str(tiny_set), str(tmp_path / "two"), "8"]
     for command in (one, two):
         done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=240)

@@ -26,7 +26,7 @@ def warn(message: str) -> None:
 
 
 def progress() -> Progress:
-    """A progress bar on stderr, on a terminal only, that goes away when done; use as a context manager with `add_task`."""
+    """A progress bar on stderr, where that is a terminal, that goes away when done; use as a context manager."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -31,7 +31,7 @@ class Settings(DrawSettings):
     samples: int = 9
     """Redrawings of each picture."""
     format: str = "svg"
-    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none" writes the sheet alone."""
+    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none": the sheet alone."""
     seed: int = 0
     """The same seed gives the same strokes."""
     model: str = BUNDLED
@@ -66,5 +66,6 @@ def run(settings: Settings) -> None:
         warn(problem)
     console().print(
         f"{report.drawings} drawings of {report.pictures} pictures -> {report.folder}; side by side in {report.sheet}",
-        markup=False, soft_wrap=True,
+        markup=False,
+        soft_wrap=True,
     )

@@ -9,6 +9,7 @@ import tyro
 
 from sketch_pix2seq.cli.console import console
 from sketch_pix2seq.errors import ModelError, SettingsError
+from sketch_pix2seq.model.folder import RUN_MODEL
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ def run(settings: Settings) -> None:
     if len(settings.runs) != 1:
         raise SettingsError("name one run: export RUN --data SET.arrow")
     try:
-        from sketch_pix2seq.training.run import RUN_MODEL, export_run
+        from sketch_pix2seq.training.run import export_run
     except ImportError as error:
-        raise ModelError(f'exporting needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)') from error
+        raise ModelError(
+            f'exporting needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)'
+        ) from error
     (folder,) = settings.runs
     out = settings.out or folder / RUN_MODEL
     console().print(f"model: {export_run(folder, out, settings.data)}", markup=False, soft_wrap=True)

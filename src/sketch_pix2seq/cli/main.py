@@ -171,7 +171,14 @@ def _typed(value: Any, hint: Any) -> Any:
     raise ValueError(f"{_NEEDED.get(hint, str(hint))} is needed")
 
 
-_NEEDED = {int: "a whole number", float: "a number", bool: "true or false", NoneType: "null", str: "text", Path: "a path"}
+_NEEDED = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    NoneType: "null",
+    str: "text",
+    Path: "a path",
+}
 
 
 def _overview() -> str:
@@ -185,7 +192,7 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            f"`{PROGRAM} COMMAND --help` tells each command's settings and their defaults; `--config FILE.yaml` reads them",
-            f"from a file. `{PROGRAM} --version` prints {__version__}.",
+            f"`{PROGRAM} COMMAND --help` tells each command's settings and their defaults; `--config FILE.yaml` reads",
+            f"them from a file. `{PROGRAM} --version` prints {__version__}.",
         ]
     )

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from sketch_pix2seq.cli.console import console, stderr, warn
 from sketch_pix2seq.cli.main import overlaid, read_yaml, take_option
 from sketch_pix2seq.errors import ModelError
-from sketch_pix2seq.recipes.catalogue import DEFAULT, load_recipe, recipe_names
+from sketch_pix2seq.recipes.catalogue import DEFAULT, load_recipe
 from sketch_pix2seq.training.settings import TrainSettings
 
 
@@ -35,7 +32,7 @@ class Settings(TrainSettings):
     recipe: str = DEFAULT
     """Where the defaults come from: default, cnn-kl, rnn-no-kl, sketch-pix2seq or sketch-rnn."""
     start_from: str = ""
-    """Begin with the weights of this model ("bundled", a folder or a Hub name), whose network settings are taken too."""
+    """Begin with the weights and network settings of this model: "bundled", a folder or a name on the Hub."""
 
 
 def defaults(words: list[str]) -> tuple[Settings, list[str]]:
@@ -65,19 +62,26 @@ def run(settings: Settings) -> None:
         from sketch_pix2seq.training.loop import Line
         from sketch_pix2seq.training.run import run as train_run
     except ImportError as error:
-        raise ModelError(f'training needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)') from error
+        raise ModelError(
+            f'training needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)'
+        ) from error
     from sketch_pix2seq.drawing.pretrained import model_folder
 
     plain = TrainSettings(**{f.name: getattr(settings, f.name) for f in fields(TrainSettings)})
     start = model_folder(settings.start_from) if settings.start_from else None
     with _LiveLine(Line) as live:
         folder = train_run(
-            settings.data, settings.out, plain, start_from=start, report=live.show,
+            settings.data,
+            settings.out,
+            plain,
+            start_from=start,
+            report=live.show,
             on_sheet=lambda path: stderr().print(f"redrawn validation sketches: {path}", markup=False, soft_wrap=True),
         )
     if live.last is not None and live.last.skipped:
         warn(f"{live.last.skipped} steps were left out because their gradient was not finite")
-    console().print(f"model: {folder}\ndraw with it: sketch-pix2seq draw PICTURE --model {folder}", markup=False, soft_wrap=True)
+    line = f"model: {folder}\ndraw with it: sketch-pix2seq draw PICTURE --model {folder}"
+    console().print(line, markup=False, soft_wrap=True)
 
 
 class _LiveLine:
@@ -85,7 +89,8 @@ class _LiveLine:
 
     def __init__(self, kind: type[Any]) -> None:
         self.last: Any = None
-        self._status = stderr().status("starting: opening the set, building the network") if stderr().is_terminal else None
+        starting = "starting: opening the set, building the network"
+        self._status = stderr().status(starting) if stderr().is_terminal else None
         self._printed = 0.0
 
     def __enter__(self) -> _LiveLine:
@@ -130,5 +135,3 @@ def _duration(seconds: float | None) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
-
-

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.raster import RasterSpec, render_fitted
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray
+
 
 @dataclass(frozen=True)
 class AugmentSettings:
@@ -69,7 +71,10 @@ class Batch:
 
 
 def collate(
-    points: Points, spec: SequenceSpec, raster: RasterSpec, augment: AugmentSettings | None = None,
+    points: Points,
+    spec: SequenceSpec,
+    raster: RasterSpec,
+    augment: AugmentSettings | None = None,
     seeds: NDArray[np.uint64] | None = None,
 ) -> tuple[Batch, NDArray[np.int64]]:
     """One batch from sketches end to end, and the order in which their places in it are taken (longest first).
@@ -142,7 +147,9 @@ class Loader:
         chosen = (sketches.split_ids == SPLITS.index(split)) & (sketches.lengths <= settings.max_points)
         self._chosen = np.flatnonzero(chosen)
         if not len(self._chosen):
-            raise DataError(f"{sketches.path}: the split {split!r} has no sketch of at most {settings.max_points} points")
+            raise DataError(
+                f"{sketches.path}: the split {split!r} has no sketch of at most {settings.max_points} points"
+            )
         self._categories = sketches.category_ids[self._chosen].astype(np.int64)
         self.global_size = settings.size * processes
         if training:
@@ -174,11 +181,16 @@ class Loader:
         points = self.sketches.gather(chosen)
         batch, order = collate(points, self.spec, self.raster, self.settings.augment if self.training else None, seeds)
         return Batch(
-            batch.ink, batch.offsets, batch.pen, batch.before, batch.counts, chosen[order],
+            batch.ink,
+            batch.offsets,
+            batch.pen,
+            batch.before,
+            batch.counts,
+            chosen[order],
             self._categories[mine][order],
         )
 
-    def stream(self, start: int, stop: int, ahead: int = 4) -> Iterator[Batch]:
+    def stream(self, start: int, stop: int, ahead: int = 4) -> Generator[Batch]:
         """Batches ``start`` to ``stop``, made by a thread that stays a few batches ahead."""
         ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
         ended = threading.Event()
@@ -227,7 +239,7 @@ class Loader:
         return np.concatenate([batches[i] for i in rng.permutation(len(batches))])
 
     def _balanced(self, rng: np.random.Generator, total: int) -> NDArray[np.int64]:
-        """``total`` places: each category's share by size to the power of ``balance``, none of it twice before all once."""
+        """``total`` places: each category's share by its size; none of it comes twice before all came once."""
         sizes = np.bincount(self._categories)
         present = np.flatnonzero(sizes)
         weights = sizes[present] ** self.settings.balance
@@ -242,7 +254,7 @@ class Loader:
 
 
 def offset_scale(sketches: SketchSet, spec: SequenceSpec, sample: int = 20_000, seed: int = 0) -> float:
-    """Standard deviation of the training split's offsets, both axes together, in canvas units (sketch-rnn's scale factor).
+    """Standard deviation of the training split's offsets, both axes, in canvas units (sketch-rnn's scale factor).
 
     Measured on at most ``sample`` sketches, fitted, without augmentation.
     """
@@ -292,7 +304,7 @@ def _fitted(points: Points) -> FloatArray:
     side = (high - low).max(axis=1)
     scale = CANVAS_SIZE / np.where(side > 0, side, CANVAS_SIZE)
     counts = np.diff(points.starts)
-    fitted: FloatArray = (points.xy - np.repeat((low + high) / 2, counts, axis=0)) * np.repeat(scale, counts)[:, None]
+    fitted = (points.xy - np.repeat((low + high) / 2, counts, axis=0)) * np.repeat(scale, counts)[:, None]
     return fitted.astype(np.float32)
 
 

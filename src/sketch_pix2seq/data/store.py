@@ -8,12 +8,11 @@ Arrow IPC file, so pandas, DuckDB and `datasets` read it too.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 Split = Literal["train", "valid", "test"]
+Integer = TypeVar("Integer", bound=np.integer)
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 UNITS = 64
@@ -91,7 +91,7 @@ class SketchSetWriter:
         self._writer.close()
         self._sink.close()
         if kind is None:
-            os.replace(self._part, self.path)
+            self._part.replace(self.path)
         else:
             self._part.unlink(missing_ok=True)
 
@@ -126,7 +126,9 @@ class SketchSetWriter:
         if not self._xy:
             return
         columns = [
-            pa.DictionaryArray.from_arrays(pa.array(self._category, pa.int16()), pa.array(list(self._categories), pa.string())),
+            pa.DictionaryArray.from_arrays(
+                pa.array(self._category, pa.int16()), pa.array(list(self._categories), pa.string())
+            ),
             pa.DictionaryArray.from_arrays(pa.array(self._split, pa.int8()), pa.array(list(SPLITS), pa.string())),
             _lists(self._xy),
             _lists(self._ends),
@@ -150,9 +152,13 @@ class SketchSet:
         except FileNotFoundError as error:
             raise FileError(path, "no such file; `sketch-pix2seq prepare SOURCE... SET.arrow` makes a set") from error
         except (OSError, pa.ArrowException) as error:
-            raise FormatError(path, "not a SketchSet; `sketch-pix2seq prepare SOURCE... SET.arrow` makes one") from error
+            raise FormatError(
+                path, "not a SketchSet; `sketch-pix2seq prepare SOURCE... SET.arrow` makes one"
+            ) from error
         if (self._file.schema.metadata or {}).get(b"sketch_pix2seq.set") != _VERSION:
-            raise FormatError(path, "an Arrow file, but not a SketchSet of this version; `sketch-pix2seq prepare` makes one")
+            raise FormatError(
+                path, "an Arrow file, but not a SketchSet of this version; `sketch-pix2seq prepare` makes one"
+            )
         batches = [self._file.get_batch(i) for i in range(self._file.num_record_batches)]
         self._xy = [_list_views(batch.column("xy")) for batch in batches]
         self._ends = [_list_views(batch.column("ends")) for batch in batches]
@@ -164,8 +170,8 @@ class SketchSet:
         rank = np.empty(len(names), np.int16)
         rank[order] = np.arange(len(names))
         self.category_ids: NDArray[np.int16] = rank[_joined([_codes(b.column("category")) for b in batches], np.int64)]
-        self.split_ids: NDArray[np.int8] = _joined([_codes(b.column("split")) for b in batches], np.int8)
-        self.lengths: NDArray[np.int32] = _joined([np.diff(offsets) // 2 for _, offsets in self._xy], np.int32)
+        self.split_ids = _joined([_codes(b.column("split")) for b in batches], np.int8)
+        self.lengths = _joined([np.diff(offsets) // 2 for _, offsets in self._xy], np.int32)
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -210,7 +216,7 @@ class SketchSet:
         starts = np.cumsum([0, *(len(part) // 2 for part in xy)])
         is_end = np.zeros(starts[-1], bool)
         is_end[np.concatenate([part + start for part, start in zip(ends, starts[:-1], strict=True)]) - 1] = True
-        return Points((np.concatenate(xy).astype(np.float32) / UNITS).reshape(-1, 2), is_end, starts)
+        return Points((np.concatenate(xy).astype(np.float32) / np.float32(UNITS)).reshape(-1, 2), is_end, starts)
 
     def _locate(self, index: int) -> tuple[int, int]:
         batch = index // _ROWS_PER_BATCH
@@ -236,5 +242,5 @@ def _codes(column: pa.DictionaryArray) -> NDArray[np.integer]:
     return codes
 
 
-def _joined(parts: list[NDArray[np.integer]], dtype: type[np.integer]) -> NDArray[np.integer]:
+def _joined(parts: Sequence[NDArray[np.integer]], dtype: type[Integer]) -> NDArray[Integer]:
     return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype)

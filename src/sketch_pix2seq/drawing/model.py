@@ -50,7 +50,8 @@ class Model:
         return self.runtime.info
 
     def __repr__(self) -> str:
-        return f"Model({len(self.info.categories)} categories, {self.info.model.encoder} encoder, z of {self.info.model.z_size})"
+        settings = self.info.model
+        return f"Model({len(self.info.categories)} categories, {settings.encoder} encoder, z of {settings.z_size})"
 
     def draw(
         self, source: Source, samples: int = 1, *, seed: int = 0, settings: DrawSettings = DrawSettings()
@@ -100,7 +101,7 @@ class Model:
 
     def _encode_ink(self, sketches: Sequence[Sketch]) -> FloatArray:
         ink = np.stack([render(sketch, self.info.model.raster) for sketch in sketches])
-        return self.runtime.encode(ink.astype(np.float32) / 255)
+        return self.runtime.encode(ink.astype(np.float32) / np.float32(255))
 
     def _encode_strokes(self, sketches: Sequence[Sketch]) -> FloatArray:
         each = [rows_of(sketch, self.info.sequence) for sketch in sketches]
@@ -111,7 +112,7 @@ class Model:
         return self.runtime.encode_rows(padded, lengths)
 
     def _kept(self, codes: FloatArray, drawn: list[Sketch], samples: int, candidates: int) -> list[list[Sketch]]:
-        """Of each ``candidates`` drawings the one whose own code is nearest to the picture's; unended ones come last."""
+        """Of each ``candidates`` drawings the one whose own code is nearest to the picture's; unended ones last."""
         shape = (len(codes), samples, candidates)
         if candidates > 1:
             again = self.encode_sketches(drawn).reshape(*shape, -1)

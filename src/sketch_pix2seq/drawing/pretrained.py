@@ -38,7 +38,7 @@ def load_model(model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", th
 
 
 def model_folder(model: str | Path) -> Path:
-    """Where a model's files lie, in a training run's folder too; downloads it from the Hub where that is what the name means."""
+    """Where a model's files lie, in a training run's folder too; a name on the Hub is downloaded."""
     if str(model) == BUNDLED:
         return bundled_folder()
     folder = Path(model)
@@ -60,4 +60,6 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.onnx", "*.safetensors", "*.md"]))
     except Exception as error:  # the client raises many kinds, for a name, the network or the server
-        raise ModelError(f"{name}: neither a folder nor to be had from the Hugging Face Hub ({str(error).splitlines()[0]})") from error
+        raise ModelError(
+            f"{name}: neither a folder nor to be had from the Hugging Face Hub ({str(error).splitlines()[0]})"
+        ) from error

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.errors import FileError, SettingsError, SketchError
-from sketch_pix2seq.formats import MANY_SUFFIXES, find_files, read_sketches, stem_of, suffix_of, write_sketch, write_sketches
+from sketch_pix2seq.formats import (
+    MANY_SUFFIXES,
+    find_files,
+    read_sketches,
+    stem_of,
+    suffix_of,
+    write_sketch,
+    write_sketches,
+)
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.sketch import Sketch
 
@@ -46,9 +54,9 @@ def redraw(
 ) -> RedrawReport:
     """Redraw every drawing of some files and folders, write the results into ``out``, and one sheet beside them.
 
-    ``out`` gets NAME-1.svg, NAME-2.svg ... of each picture (ndjson and npz: one file a picture) and sheet.png. on_progress: called with pictures done and
-    pictures in all. An input among several that cannot be read is reported and left out; alone, its error is raised.
-    Raises SettingsError for an unknown format.
+    ``out`` gets NAME-1.svg, NAME-2.svg ... of each picture (ndjson and npz: one file a picture) and sheet.png.
+    on_progress: called with pictures done and pictures in all. An input among several that cannot be read is reported
+    and left out; alone, its error is raised. Raises SettingsError for an unknown format.
     """
     wanted = [] if list(formats) == ["none"] else list(formats)
     unknown = [name for name in wanted if name not in FORMATS]

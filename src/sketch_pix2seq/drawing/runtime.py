@@ -55,7 +55,7 @@ class Runtime(Protocol):
         ...
 
     def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> FloatArray:
-        """stroke-5 rows ``(n, time, 5)`` and their lengths ``(n,)`` -> codes ``(n, z)``, for an encoder that reads strokes."""
+        """stroke-5 rows ``(n, time, 5)`` and their lengths ``(n,)`` -> codes ``(n, z)``, for one that reads strokes."""
         ...
 
     def start(self, code: FloatArray) -> DrawingState:
@@ -118,9 +118,13 @@ class OnnxRuntime:
             options.intra_op_num_threads = self._threads or (os.cpu_count() or 1)
             options.log_severity_level = 3
             try:
-                self._sessions[name] = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+                self._sessions[name] = onnxruntime.InferenceSession(
+                    str(path), options, providers=["CPUExecutionProvider"]
+                )
             except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
-                raise ModelError(f"{path}: not a graph that ONNX Runtime can load ({str(error).splitlines()[0]})") from error
+                raise ModelError(
+                    f"{path}: not a graph that ONNX Runtime can load ({str(error).splitlines()[0]})"
+                ) from error
         return self._sessions[name]
 
 

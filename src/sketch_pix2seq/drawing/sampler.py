@@ -25,7 +25,7 @@ class SampleSettings:
     """How rows are drawn from the mixture."""
 
     temperature: float = 0.2
-    """tau: the mixture's variance is multiplied by it, the logits of the Gaussians are divided by it; 0 = the likeliest."""
+    """tau: multiplies the mixture's variance and divides the logits of the Gaussians; 0 = the likeliest."""
     pen_temperature: float = 0.5
     """Divides the logits of the pen states; far below 0.5 the end of the drawing is all but forbidden."""
     max_points: int = 250
@@ -39,7 +39,10 @@ class SampleSettings:
 
 
 def draw_codes(
-    runtime: Runtime, codes: FloatArray, seeds: Sequence[int] | NDArray[np.integer], settings: SampleSettings = SampleSettings()
+    runtime: Runtime,
+    codes: FloatArray,
+    seeds: Sequence[int] | NDArray[np.integer],
+    settings: SampleSettings = SampleSettings(),
 ) -> list[Sketch]:
     """One drawing for each code ``(n, z)`` with its seed, in canvas units of the input's picture.
 
@@ -79,7 +82,10 @@ def draw_codes(
         rows = np.zeros((len(alive), 5), np.float32)
         rows[:, :2] = offsets
         rows[np.arange(len(alive)), 2 + pen] = 1
-    return [_sketch(table[i, : lengths[i]], info.sequence.start == "first", info.sequence.scale, bool(ended[i])) for i in range(n)]
+    return [
+        _sketch(table[i, : lengths[i]], info.sequence.start == "first", info.sequence.scale, bool(ended[i]))
+        for i in range(n)
+    ]
 
 
 def _sketch(rows: FloatArray, implicit_origin: bool, scale: float, ended: bool) -> Sketch:
@@ -94,18 +100,21 @@ def _choose(log_probability: FloatArray, chance: NDArray[np.float64], temperatur
     """One of the columns for each row, by its chance in [0, 1)."""
     logits = log_probability.astype(np.float64)
     if temperature == 0:
-        return logits.argmax(axis=1)
+        return np.asarray(logits.argmax(axis=1), np.int64)
     logits = logits / temperature
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     cumulative = np.cumsum(weights, axis=1)
-    return np.minimum((cumulative <= (chance * cumulative[:, -1])[:, None]).sum(axis=1), logits.shape[1] - 1)
+    below = (cumulative <= (chance * cumulative[:, -1])[:, None]).sum(axis=1)
+    return np.asarray(np.minimum(below, logits.shape[1] - 1), np.int64)
 
 
 def _offsets(mixture: MixtureArrays, chances: list[NDArray[np.float64]], temperature: float) -> FloatArray:
     rows = np.arange(len(mixture.log_pi))
     chosen = _choose(mixture.log_pi, chances[0], temperature)
     mu_x, mu_y, rho = (x[rows, chosen] for x in (mixture.mu_x, mixture.mu_y, mixture.rho))
-    sigma_x, sigma_y = (np.exp(x[rows, chosen]) * np.sqrt(temperature) for x in (mixture.log_sigma_x, mixture.log_sigma_y))
+    sigma_x, sigma_y = (
+        np.exp(x[rows, chosen]) * np.sqrt(temperature) for x in (mixture.log_sigma_x, mixture.log_sigma_y)
+    )
     radius = np.sqrt(-2 * np.log1p(-chances[2]))
     angle = 2 * np.pi * chances[3]
     first, second = radius * np.cos(angle), radius * np.sin(angle)

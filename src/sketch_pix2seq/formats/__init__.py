@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -205,24 +204,6 @@ def numbered(path: Path, number: int) -> Path:
     """Where `write_sketches` puts one of many: ``pig/pig-0001.svg`` for ``pig.svg`` and 1."""
     stem, suffix = stem_of(path), suffix_of(path)
     return path.with_name(stem) / f"{stem}-{number:04d}{suffix}"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; it takes the place of ``path`` when the block ends well and goes otherwise.
-
-    Raises FileError for what the system refuses.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        part.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink()
-        if isinstance(error, OSError):
-            raise FileError(path, f"cannot be written: {error.strerror or error}") from error
-        raise
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -21,7 +21,8 @@ from typing import IO, NoReturn, TypeGuard, cast
 import numpy as np
 
 from sketch_pix2seq.errors import FileError, FormatError
-from sketch_pix2seq.formats import OnProblem, Problem, category_of, replacing, suffix_of
+from sketch_pix2seq.files import replacing
+from sketch_pix2seq.formats import OnProblem, Problem, category_of, suffix_of
 from sketch_pix2seq.sketch import DoubleArray, FloatArray, MetadataValue, Sketch
 
 MAX_LINE_BYTES = 16 << 20

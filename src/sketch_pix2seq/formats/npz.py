@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import FileError, FormatError
-from sketch_pix2seq.formats import OnProblem, Problem, category_of, replacing
+from sketch_pix2seq.files import replacing
+from sketch_pix2seq.formats import OnProblem, Problem, category_of
 from sketch_pix2seq.formats.unpickle import Numbers, RefusedPickleError, unpickle_object_array
 from sketch_pix2seq.sketch import Sketch
 

@@ -127,11 +127,12 @@ def _page(image: Image.Image, path: Path) -> Bytes:
     image.load()
     factor = math.ceil(max(image.size) / _PAGE)
     rows = max(1, 2048 // factor) * factor
-    # In bands, so that a 64-megapixel picture never stands in memory twice.
-    bands = [
-        _on_ground(_eight_bit(image.crop((0, top, image.width, min(top + rows, image.height)))), factor)
-        for top in range(0, image.height, rows)
-    ]
+    wide = image.mode.startswith(("I", "F"))
+    brightest = max(1.0, float(np.asarray(image.getextrema()).max())) if wide else 0.0
+    bands = []
+    for top in range(0, image.height, rows):  # in bands, so that a large picture never stands in memory twice
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        bands.append(_on_ground(_eight_bit(band, brightest) if wide else band, factor))
     page = Image.fromarray(_flatten(np.concatenate(bands)))
     return _enlarged(np.asarray(page if orientation is None else page.transpose(orientation)))
 
@@ -159,12 +160,10 @@ def _reduced(side: int, longest: int) -> int:
     return max(1, math.ceil(side * min(1.0, _PAGE / longest)))
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey and other wide modes stretched to 8 bits; anything else unchanged."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image, np.float32)
-    return Image.fromarray((values * (255.0 / max(65535.0, float(values.max())))).astype(np.uint8))
+def _eight_bit(image: Image.Image, brightest: float) -> Image.Image:
+    """A picture of 16 bits or more a pixel in 8, stretched so that ``brightest`` is white."""
+    values = np.asarray(image, np.float32) * (255.0 / brightest)
+    return Image.fromarray(np.clip(values, 0.0, 255.0).astype(np.uint8))
 
 
 def _on_ground(image: Image.Image, factor: int) -> Bytes:
@@ -593,7 +592,7 @@ def _scaled(ink: Mask) -> Mask:
 
 def _without_fills(ink: Mask) -> Mask:
     """Areas much thicker than the lines become a band along their outline."""
-    width = min(_stroke_width(ink), 0.1 * _SIDE)
+    width = min(_stroke_width(ink), 0.085 * _SIDE)
     depth = _depth(ink)
     reach = max(width, 0.035 * _SIDE)
     thick = depth > reach

@@ -8,11 +8,12 @@ Recurrent dropout masks the candidate values (Semeniuta et al. 2016), as sketch-
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from sketch_pix2seq.model.settings import ModelSettings
 
@@ -47,13 +48,15 @@ class Core(nn.Module):
         begin = 0
         for count in counts:
             state = tuple(part[:count] for part in state)
-            state = self._advance(inputs[begin : begin + count], constant[:count], state, None if mask is None else mask[:count])
+            state = self._advance(
+                inputs[begin : begin + count], constant[:count], state, None if mask is None else mask[:count]
+            )
             outputs.append(state[0])
             begin += count
         return torch.cat(outputs)
 
     def dropout_mask(self, like: Tensor) -> Tensor | None:
-        """A mask ``(n, size)`` kept over the whole sequence, scaled so that means stay; None where nothing is dropped."""
+        """A mask ``(n, size)`` for the whole sequence, scaled so that means stay; None where nothing is dropped."""
         if not self.training or self.keep >= 1:
             return None
         kept = torch.rand(len(like), self.size, device=like.device) < self.keep
@@ -179,13 +182,13 @@ class HyperLSTMCore(Core):
 
     def _advance(self, inputs: Tensor, constant: Tensor, state: State, mask: Tensor | None) -> State:
         h, c, small_h, small_c = state
-        x, small_x = (inputs + constant).split([4 * self.size, 4 * self.small], dim=1)
+        x, small_x = torch.split(inputs + constant, [4 * self.size, 4 * self.small], dim=1)
         i, f, o, g = self.small_norm(small_x + self.small_from_hidden(torch.cat([h, small_h], dim=1))).unbind(1)
         small_c = torch.sigmoid(f) * small_c + torch.sigmoid(i) * torch.tanh(g)
         small_h = torch.sigmoid(o) * torch.tanh(self.small_cell_norm(small_c))
         gates = (
-            _scaled(self.embed_input(small_h), self.scale_input) * x.unflatten(1, (4, self.size))
-            + _scaled(self.embed_hidden(small_h), self.scale_hidden) * self.from_hidden(h).unflatten(1, (4, self.size))
+            _scaled(self.embed_input(small_h), self.scale_input) * x.view(-1, 4, self.size)
+            + _scaled(self.embed_hidden(small_h), self.scale_hidden) * self.from_hidden(h).view(-1, 4, self.size)
             + _scaled(self.embed_bias(small_h), self.shift)
         )
         i, f, o, g = self.gate_norm(gates.flatten(1)).unbind(1)
@@ -204,13 +207,13 @@ class GateNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(gates, size))
 
     def forward(self, x: Tensor) -> Tensor:
-        normal = F.layer_norm(x.unflatten(1, (self.gates, self.size)), (self.size,))
+        normal = F.layer_norm(x.view(-1, self.gates, self.size), (self.size,))
         return normal * self.gain + self.bias
 
 
 def _scaled(embedding: Tensor, weight: Tensor) -> Tensor:
     """Embeddings ``(n, gates * e)`` times ``(gates, e, size)`` -> ``(n, gates, size)``."""
-    return torch.einsum("nge,ges->ngs", embedding.unflatten(1, (len(weight), -1)), weight)
+    return torch.einsum("nge,ges->ngs", embedding.view(len(embedding), len(weight), -1), weight)
 
 
 CORES: dict[str, type[LSTMCore] | type[LayerNormLSTMCore] | type[HyperLSTMCore]] = {
@@ -221,7 +224,13 @@ CORES: dict[str, type[LSTMCore] | type[LayerNormLSTMCore] | type[HyperLSTMCore]]
 
 
 def lstm_sequence(
-    projected: Tensor, constant: Tensor, weight: Tensor, h: Tensor, c: Tensor, mask: Tensor | None, counts: Sequence[int]
+    projected: Tensor,
+    constant: Tensor,
+    weight: Tensor,
+    h: Tensor,
+    c: Tensor,
+    mask: Tensor | None,
+    counts: Sequence[int],
 ) -> Tensor:
     """Hidden states ``(rows, size)`` of an LSTM over packed rows; the pointwise part in float32.
 
@@ -237,7 +246,13 @@ def lstm_sequence(
 class _LSTMSequence(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, projected: Tensor, constant: Tensor, weight: Tensor, h0: Tensor, c0: Tensor, mask: Tensor | None,
+        ctx: Any,
+        projected: Tensor,
+        constant: Tensor,
+        weight: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        mask: Tensor | None,
         counts: tuple[int, ...],
     ) -> Tensor:
         size = weight.shape[1]
@@ -319,7 +334,7 @@ def _previous_hidden(hidden: Tensor, h0: Tensor, counts: Sequence[int]) -> Tenso
     """For each row the hidden state before it."""
     parts = [h0[: counts[0]]]
     begin = 0
-    for now, following in zip(counts[:-1], counts[1:], strict=True):
+    for now, following in pairwise(counts):
         parts.append(hidden[begin : begin + following])
         begin += now
     return torch.cat(parts)
@@ -327,4 +342,4 @@ def _previous_hidden(hidden: Tensor, h0: Tensor, counts: Sequence[int]) -> Tenso
 
 def initial_state(values: Tensor, sizes: Sequence[int]) -> State:
     """tanh of the projected code, cut into the state's tensors."""
-    return tuple(torch.tanh(values).split(list(sizes), dim=1))
+    return torch.split(torch.tanh(values), list(sizes), dim=1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from sketch_pix2seq.model.settings import ModelSettings
 
@@ -47,7 +49,7 @@ class DeepEncoder(nn.Module):
         super().__init__()
         top = settings.encoder_size
         widths = (1, top // 8, top // 4, top // 2, top)
-        self.stages = nn.ModuleList(_Stage(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.stages = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
         self.residual = nn.Sequential(_Stage(top // 2, top // 2, 1), nn.Conv2d(top // 2, top // 2, 3, 1, 1))
         self.out_features = top * (settings.raster.size // 16) ** 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sketch_pix2seq.errors import FileError, ModelError
-from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.model.encoders import SequenceEncoder
+from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.model.mixture import Mixture
 from sketch_pix2seq.model.network import Network
 
@@ -28,16 +27,17 @@ _HALF_FROM = 1024
 """Numbers from which a weight is stored as float16 in the graphs."""
 
 
-def write_folder(
-    folder: str | Path, network: Network, categories: Sequence[str], training: Mapping[str, Any]
-) -> Path:
+def write_folder(folder: str | Path, network: Network, categories: Sequence[str], training: Mapping[str, Any]) -> Path:
     """Write a model folder; weights are rounded to float16 first, so that both runtimes have the same ones.
 
     The files are made beside and moved into place, the configuration last. Other files of the folder stay.
     """
     folder = Path(folder)
     network = network.to("cpu").eval()
-    rounded = {name: value.half().float() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    rounded = {
+        name: value.half().float() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
     network.load_state_dict(rounded)
     info = ModelInfo(network.settings, network.sequence, tuple(categories), dict(training))
     try:
@@ -48,7 +48,7 @@ def write_folder(
             _export_graphs(network, part)
             info.save(part)
             for path in sorted(part.iterdir(), key=lambda p: p.suffix == ".json"):
-                os.replace(path, folder / path.name)
+                path.replace(folder / path.name)
     except OSError as error:
         raise FileError(folder, f"the model cannot be written: {error.strerror or error}") from error
     return folder
@@ -68,7 +68,9 @@ def load_network(folder: str | Path) -> tuple[Network, ModelInfo]:
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file; the model folder is incomplete") from error
     except (SafetensorError, RuntimeError, OSError) as error:
-        raise ModelError(f"{path}: the weights do not fit the folder's config.json ({str(error).splitlines()[0]})") from error
+        raise ModelError(
+            f"{path}: the weights do not fit the folder's config.json ({str(error).splitlines()[0]})"
+        ) from error
     return network.eval(), info
 
 
@@ -114,8 +116,11 @@ def _export_graphs(network: Network, folder: Path) -> None:
     _export(_Start(network), (code,), ["code"], names, folder / START)
     after = [f"{name}_after" for name in names[len(fixed) :]]
     _export(
-        _Step(network, len(fixed)), (network.start_row(n), *fixed, *state), ["row", *names],
-        [*Mixture._fields, *after], folder / DECODER,
+        _Step(network, len(fixed)),
+        (network.start_row(n), *fixed, *state),
+        ["row", *names],
+        [*Mixture._fields, *after],
+        folder / DECODER,
     )
 
 
@@ -128,7 +133,12 @@ def _export(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], out
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            module.eval(), inputs, dynamo=True, input_names=names, output_names=outputs, dynamic_shapes=shapes,
+            module.eval(),
+            inputs,
+            dynamo=True,
+            input_names=names,
+            output_names=outputs,
+            dynamic_shapes=shapes,
             verbose=False,
         )
     assert program is not None
@@ -143,20 +153,28 @@ def _sequence_encoder(encoder: SequenceEncoder, to_mu: nn.Linear) -> onnx.ModelP
     def reordered(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
         parts = []
         for direction in ("", "_reverse"):
-            i, f, g, o = getattr(encoder.lstm, f"{name}_l0{direction}").detach().numpy().reshape(4, encoder.lstm.hidden_size, -1)
+            i, f, g, o = (
+                getattr(encoder.lstm, f"{name}_l0{direction}").detach().numpy().reshape(4, encoder.lstm.hidden_size, -1)
+            )
             parts.append(np.concatenate([i, o, f, g]))
         return np.stack(parts)
 
     biases = np.concatenate([reordered("bias_ih")[..., 0], reordered("bias_hh")[..., 0]], axis=1)
     weights = {
-        "w": reordered("weight_ih"), "r": reordered("weight_hh"), "b": biases,
-        "mu_w": to_mu.weight.detach().numpy(), "mu_b": to_mu.bias.detach().numpy(),
+        "w": reordered("weight_ih"),
+        "r": reordered("weight_hh"),
+        "b": biases,
+        "mu_w": to_mu.weight.detach().numpy(),
+        "mu_b": to_mu.bias.detach().numpy(),
     }
     nodes = [
         helper.make_node("Transpose", ["rows"], ["by_time"], perm=[1, 0, 2]),
         helper.make_node(
-            "LSTM", ["by_time", "w", "r", "b", "lengths"], ["", "last"],
-            direction="bidirectional", hidden_size=encoder.lstm.hidden_size,
+            "LSTM",
+            ["by_time", "w", "r", "b", "lengths"],
+            ["", "last"],
+            direction="bidirectional",
+            hidden_size=encoder.lstm.hidden_size,
         ),
         helper.make_node("Transpose", ["last"], ["by_sketch"], perm=[1, 0, 2]),
         helper.make_node("Flatten", ["by_sketch"], ["features"]),

@@ -53,7 +53,9 @@ def read_info(folder: str | Path) -> ModelInfo:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ModelError(f"{folder}: no model folder (it has no {CONFIG}); `sketch-pix2seq train` writes one") from error
+        raise ModelError(
+            f"{folder}: no model folder (it has no {CONFIG}); `sketch-pix2seq train` writes one"
+        ) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ModelError(f"{path}: cannot be read as a model's configuration ({error})") from error
     if not isinstance(content, dict) or content.get("version") != VERSION:

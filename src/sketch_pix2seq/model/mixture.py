@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 LOG_SIGMA_MIN, LOG_SIGMA_MAX = -8.0, 12.0
 """Bounds of log sigma, in model units; far outside of what real drawings need."""

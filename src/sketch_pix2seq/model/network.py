@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from sketch_pix2seq.data.batches import Batch
 from sketch_pix2seq.model import mixture as mixtures
@@ -121,7 +121,7 @@ class Network(nn.Module):
         return mu, None if self.to_log_variance is None else self.to_log_variance(features).float()
 
     def start_row(self, n: int, device: torch.device | str = "cpu") -> Tensor:
-        """The row before the first, ``(n, 5)``: no offset; pen down on the first point, as in sketch-rnn, or up elsewhere."""
+        """The row before the first, ``(n, 5)``: no offset; pen down on the first point (sketch-rnn) or up elsewhere."""
         row = torch.zeros(n, 5, device=device)
         row[:, 2 + (PEN_DOWN if self.sequence.start == "first" else PEN_UP)] = 1
         return row

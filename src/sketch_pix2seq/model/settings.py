@@ -18,7 +18,7 @@ class ModelSettings:
     """Encoder -> z -> decoder -> mixture."""
 
     encoder: EncoderKind = "deep"
-    """"paper": six 2x2 convolutions of sketch-pix2seq; "deep": residual 3x3 convolutions; "rnn": sketch-rnn's bidirectional LSTM."""
+    """"paper": six 2x2 convolutions; "deep": residual 3x3 convolutions; "rnn": sketch-rnn's bidirectional LSTM."""
     high_pass: bool = False
     """A fixed 3x3 high-pass filter in front of the paper encoder, as one re-implementation has it."""
     encoder_size: int = 256
@@ -44,7 +44,7 @@ class ModelSettings:
     canvas_channels: int = 64
     """Channels of the imagined picture."""
     start: Start = "centre"
-    """Where the pen is before the first row: the "centre" of the drawing's bounds, or on its "first" point, as in sketch-rnn."""
+    """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     raster: RasterSpec = RasterSpec()
     """How ink is drawn for the encoder."""
 
@@ -54,6 +54,8 @@ class ModelSettings:
         if self.canvas and self.start != "centre":
             raise SettingsError('a canvas needs start: "centre", since it must know where on the picture the pen is')
         if self.encoder in ("paper", "deep") and self.raster.size % 16:
-            raise SettingsError(f"the {self.encoder} encoder needs a raster size that is a multiple of 16, not {self.raster.size}")
+            raise SettingsError(
+                f"the {self.encoder} encoder needs a raster size that is a multiple of 16, not {self.raster.size}"
+            )
         if not 0 < self.recurrent_keep <= 1:
             raise SettingsError(f"recurrent_keep must be above 0 and at most 1, not {self.recurrent_keep}")

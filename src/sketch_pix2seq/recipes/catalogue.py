@@ -16,7 +16,11 @@ DEFAULT = "default"
 
 def recipe_names() -> list[str]:
     """Names of the recipes, the default first."""
-    names = {path.name.removesuffix(".yaml") for path in resources.files(__package__).iterdir() if path.name.endswith(".yaml")}
+    names = {
+        path.name.removesuffix(".yaml")
+        for path in resources.files(__package__).iterdir()
+        if path.name.endswith(".yaml")
+    }
     return [DEFAULT, *sorted(names - {DEFAULT})]
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sketch_pix2seq.errors import FormatError
+from sketch_pix2seq.files import replacing
 
 
 @dataclass
@@ -39,12 +40,11 @@ class Progress:
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], progress: Progress, settings: dict[str, object]) -> None:
     """Write beside, flush to the disk, then rename."""
-    part = path.with_name(path.name + ".part")
     metadata = {"progress": json.dumps(asdict(progress)), "settings": json.dumps(settings)}
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, part, metadata)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    with replacing(path) as part:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, part, metadata)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], Progress, dict[str, object]]:

@@ -39,7 +39,7 @@ class Line:
     step: int
     steps: int
     l_r: float
-    """Reconstruction loss in the published normalisation: summed over a sketch, divided by the longest sketch's points."""
+    """Reconstruction loss in the published normalisation: a sketch's sum over the longest sketch's points."""
     nats: float
     """Reconstruction loss in nats a row (points and end)."""
     l_kl: float
@@ -90,8 +90,14 @@ def train(
 
     def loader(training: bool) -> Loader:
         return Loader(
-            sketches, "train" if training else "valid", sequence, settings.model.raster, settings.batch,
-            training=training, seed=settings.seed, rank=accelerator.process_index if training else 0,
+            sketches,
+            "train" if training else "valid",
+            sequence,
+            settings.model.raster,
+            settings.batch,
+            training=training,
+            seed=settings.seed,
+            rank=accelerator.process_index if training else 0,
             processes=accelerator.num_processes if training else 1,
         )
 
@@ -159,7 +165,7 @@ def train(
                 progress.skipped += 1
                 if bad >= _BAD_STEPS:
                     raise SketchError(
-                        f"{bad} steps in a row had a gradient that is not finite (step {step}, learning rate {rate:.2g}); "
+                        f"{bad} steps in a row had a gradient that is not finite (step {step}, rate {rate:.2g}); "
                         f"lower optimiser.learning_rate and start again from the last checkpoint in {out}"
                     )
             optimiser.zero_grad(set_to_none=True)
@@ -280,16 +286,29 @@ def _average(average: dict[str, Tensor], network: nn.Module, decay: float, step:
 
 
 def _line(
-    totals: list[tuple[Tensor, Losses]], progress: Progress, settings: TrainSettings, longest: int, batch: int,
-    speed: float, rate: float,
+    totals: list[tuple[Tensor, Losses]],
+    progress: Progress,
+    settings: TrainSettings,
+    longest: int,
+    batch: int,
+    speed: float,
+    rate: float,
 ) -> Line:
     finite = [losses for norm, losses in totals if torch.isfinite(norm)] or [totals[-1][1]]
     sketches, rows = sum(x.sketches for x in finite), sum(x.rows for x in finite)
     both = float(sum((x.offset + x.pen).detach() for x in finite))
     return Line(
-        progress.step, settings.steps, both / sketches / longest, both / rows,
-        float(sum(x.kl.detach() for x in finite)) / sketches, float(sum(x.pixel.detach() for x in finite)) / sketches,
-        batch, speed, rate, progress.skipped, progress.history[-1]["nats"] if progress.history else None,
+        progress.step,
+        settings.steps,
+        both / sketches / longest,
+        both / rows,
+        float(sum(x.kl.detach() for x in finite)) / sketches,
+        float(sum(x.pixel.detach() for x in finite)) / sketches,
+        batch,
+        speed,
+        rate,
+        progress.skipped,
+        progress.history[-1]["nats"] if progress.history else None,
     )
 
 
@@ -310,7 +329,9 @@ def _same_run(before: dict[str, object], settings: TrainSettings, out: Path) -> 
     free = {"steps", "validate_every", "validate_sketches", "patience", "checkpoint_minutes", "log_every"}
     changed = [k for k in now if k not in free and before.get(k) != now[k]]
     if changed:
-        raise SettingsError(f"{out} holds a run with other settings ({', '.join(changed)}); give another --out, or the same settings")
+        raise SettingsError(
+            f"{out} holds a run with other settings ({', '.join(changed)}); give another --out, or the same settings"
+        )
 
 
 def average_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

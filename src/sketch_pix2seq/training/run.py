@@ -30,8 +30,13 @@ _SHEET_ROWS, _SHEET_SAMPLES = 12, 5
 
 
 def run(
-    data: Path, out: Path, settings: TrainSettings, *, start_from: Path | None = None,
-    report: Report | None = None, on_sheet: Callable[[Path], None] | None = None,
+    data: Path,
+    out: Path,
+    settings: TrainSettings,
+    *,
+    start_from: Path | None = None,
+    report: Report | None = None,
+    on_sheet: Callable[[Path], None] | None = None,
 ) -> Path:
     """Train on a set into ``out``, or go on with the run that is there; the model folder ``out/model``.
 

@@ -43,7 +43,7 @@ class OptimiserSettings:
     final_learning_rate: float = 1e-5
     """Learning rate at the end (exponential: the floor)."""
     schedule: Schedule = "trapezoid"
-    """"exponential": times `decay` a step, as sketch-rnn; "cosine"; "trapezoid": constant, then straight down over the last `tail`."""
+    """"exponential": times `decay` a step; "cosine"; "trapezoid": constant, then straight down in the `tail`."""
     decay: float = 0.9999
     """Factor a step of the exponential schedule."""
     tail: float = 0.3
