@@ -1,0 +1,101 @@
+"""The model that comes with the package, on the example pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sketch_pix2seq.drawing.model import DrawSettings, read_source
+from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
+from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.sketch import Sketch
+from tests.conftest import REPOSITORY
+
+GOLDEN = Path(__file__).with_name("golden-bundled.json")
+EXAMPLES = sorted(
+    path for path in (REPOSITORY / "examples").iterdir() if path.suffix in (".png", ".jpg", ".svg", ".webp", ".gif")
+)
+
+
+def covered(drawn: Sketch, picture: Sketch) -> tuple[float, float]:
+    """Share of the drawing's ink near the picture's, and of the picture's near the drawing's, within two pixels."""
+    spec = RasterSpec()
+    ink = [render(sketch, spec) > 100 for sketch in (drawn, picture)]
+    near = [cv2.dilate(i.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for i in ink]
+    return float(near[1][ink[0]].mean()), float(near[0][ink[1]].mean())
+
+
+def test_it_says_what_it_is() -> None:
+    info = load_model().info
+    assert len(info.categories) == 47
+    assert {"alarm clock", "pig", "wine glass"} <= set(info.categories)
+    assert info.training["steps"] > 0
+    assert info.training["machine"]
+    files = [path for path in bundled_folder().iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 25e6
+    assert "CC BY 4.0" in (bundled_folder() / "ATTRIBUTION.md").read_text() or "Attribution 4.0" in (
+        bundled_folder() / "ATTRIBUTION.md"
+    ).read_text()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_are_drawn_as_what_they_are(path: Path) -> None:
+    """Most ink of the best of some drawings lies on the picture's lines, and most of the picture is drawn."""
+    picture = read_source(path)
+    drawings = load_model().draw(picture, 4)
+    assert all(drawing.metadata["ended"] for drawing in drawings)
+    precision, recall = np.max([covered(drawing, picture) for drawing in drawings], axis=0)
+    assert precision > 0.8
+    assert recall > 0.7
+
+
+def test_blank_codes_draw_something_else() -> None:
+    """The check above can fail: drawings of another picture do not lie on this one's lines."""
+    model = load_model()
+    pig, sun = (read_source(REPOSITORY / "examples" / name) for name in ("pig.png", "sun.svg"))
+    precision, recall = covered(model.draw(sun)[0], pig)
+    assert min(precision, recall) < 0.7
+
+
+def test_golden_drawing_of_the_example() -> None:
+    """The bundled weights draw the bundled picture as they did when they were committed."""
+    settings = DrawSettings(candidates=1)
+    drawing = load_model().draw(REPOSITORY / "examples" / "pig.png", seed=0, settings=settings)[0]
+    found = drawing.to_stroke3()[:20].round(2).tolist()
+    if os.environ.get("SPX_GOLDEN") == "write":
+        GOLDEN.write_text(json.dumps(found))
+    np.testing.assert_allclose(found, json.loads(GOLDEN.read_text()), atol=0.5)
+
+
+def test_the_example_in_the_readme() -> None:
+    drawing = load_model().draw(REPOSITORY / "examples" / "pig.png")[0]
+    assert drawing.n_points > 10
+    assert isinstance(drawing, Sketch)
+
+
+def test_drawing_needs_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from sketch_pix2seq.cli.main import main\n"
+        "main(['draw', sys.argv[1], '--samples', '2', '--out', sys.argv[2]])"
+    )
+    picture = REPOSITORY / "examples" / "fish.jpg"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(picture), str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"fish-1.svg", "fish-2.svg", "sheet.png"}
+
+
+def test_both_runtimes_draw_the_same() -> None:
+    picture = read_source(REPOSITORY / "examples" / "mushroom.gif")
+    settings = DrawSettings(candidates=1, max_points=40)
+    a, b = (load_model(runtime=runtime).draw(picture, settings=settings)[0] for runtime in ("onnx", "torch"))  # type: ignore[arg-type]
+    np.testing.assert_allclose(a.points()[:15], b.points()[:15], atol=0.5)
