@@ -110,7 +110,7 @@ GOOD = [
     Case("download --list 'alarm clok'", (), "alarm clock"),
     Case("prepare mine cat.npz mixed.arrow", ("mixed.arrow",), "9 sketches in 2 categories from 5 files"),
     Case("prepare some.ndjson pigs.arrow --categories pig=swine", ("pigs.arrow",), "20 of another category"),
-    Case(f"draw cat.png --model run/model {QUICK}", DRAWN, "2 drawings of 1 pictures -> drawings"),
+    Case(f"draw cat.png --model run/model {QUICK}", DRAWN, "2 drawings of 1 picture -> drawings"),
     Case(f"draw cat.svg --model run {QUICK} --runtime torch", DRAWN),
     Case(
         f"draw mine cat.npz --model run {QUICK} --format png,gif,ndjson --limit 1 --out d",
@@ -271,7 +271,7 @@ def test_an_error_is_one_line(line: str, message: str, here: Path, capfd: pytest
 def test_of_several_pictures_the_sound_ones_are_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     assert called(f"draw blank.png cat.png cut.png --model run {QUICK}") == 0
     out, err = capsys.readouterr()
-    assert "2 drawings of 1 pictures" in out
+    assert "2 drawings of 1 picture" in out
     assert [line.split(":")[:2] for line in err.splitlines()] == [["warning", " blank.png"], ["warning", " cut.png"]]
 
 

@@ -64,8 +64,9 @@ def run(settings: Settings) -> None:
         )
     for problem in report.problems:
         warn(problem)
+    pictures = "1 picture" if report.pictures == 1 else f"{report.pictures} pictures"
     console().print(
-        f"{report.drawings} drawings of {report.pictures} pictures -> {report.folder}; side by side in {report.sheet}",
+        f"{report.drawings} drawings of {pictures} -> {report.folder}; side by side in {report.sheet}",
         markup=False,
         soft_wrap=True,
     )

@@ -72,10 +72,13 @@ class Model:
 
         The same seed, weights, settings and device give the same strokes, whatever is drawn beside them.
         on_progress: called with the number of pictures finished since the last call.
-        Raises PictureError, FileError or FormatError for a source without a drawing, SettingsError for no samples.
+        Raises PictureError, FileError or FormatError for a source without a drawing, SettingsError for no samples
+        or a seed that is not one.
         """
         if samples < 1:
             raise SettingsError("samples must be at least 1")
+        if not 0 <= seed < 1 << 64:
+            raise SettingsError("the seed must be a whole number from 0 to 2 ** 64 - 1")
         codes = self.encode(sources)
         each = samples * settings.candidates
         streams = mixed(np.uint64(seed) + np.arange(each, dtype=np.uint64) * np.uint64(0x2545F4914F6CDD1D))

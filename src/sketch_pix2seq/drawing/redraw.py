@@ -56,13 +56,20 @@ def redraw(
 
     ``out`` gets NAME-1.svg, NAME-2.svg ... of each picture (ndjson and npz: one file a picture) and sheet.png.
     on_progress: called with pictures done and pictures in all. An input among several that cannot be read is reported
-    and left out; alone, its error is raised. Raises SettingsError for an unknown format.
+    and left out; alone, its error is raised. Raises SettingsError for an unknown format, or
+    samples or a limit below 1; FileError where ``out`` cannot be a folder.
     """
     wanted = [] if list(formats) == ["none"] else list(formats)
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown:
         raise SettingsError(f"no format {unknown[0]!r}; there are {', '.join(FORMATS)} and none")
+    if samples < 1 or limit < 1:
+        raise SettingsError(f"{'samples' if samples < 1 else 'limit'} must be at least 1")
     named, problems = _read(inputs, limit)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(out, f"cannot be made into a folder: {error.strerror or error}") from error
     drawings: list[list[Sketch]] = []
     batch = max(1, 256 // (samples * settings.candidates))
     for begin in range(0, len(named), batch):
@@ -114,7 +121,6 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _write(name: str, drawings: Sequence[Sketch], out: Path, formats: Sequence[str], width_mm: float | None) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     for suffix in formats:
         if f".{suffix}" in MANY_SUFFIXES:
             write_sketches(drawings, out / f"{name}.{suffix}")

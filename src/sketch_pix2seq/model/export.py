@@ -48,6 +48,7 @@ def write_folder(folder: str | Path, network: Network, categories: Sequence[str]
             _export_graphs(network, part)
             info.save(part)
             for path in sorted(part.iterdir(), key=lambda p: p.suffix == ".json"):
+                path.chmod(0o644)  # safetensors writes for its owner alone
                 path.replace(folder / path.name)
     except OSError as error:
         raise FileError(folder, f"the model cannot be written: {error.strerror or error}") from error
