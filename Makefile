@@ -31,7 +31,7 @@ test: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/drawing.py
 	$(if $(SET),$(BIN)/python benchmarks/training.py "$(SET)")
-	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings/bundled.png)
+	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings)
 
 clean:
 	rm -rf $(VENV) drawings build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

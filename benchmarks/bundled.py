@@ -1,8 +1,9 @@
 """What the bundled model does on a test split that it never saw: losses, endings, and a sheet of redrawings.
 
-    python benchmarks/bundled.py SET.arrow [SHEET.png] [MODEL]
+    python benchmarks/bundled.py SET.arrow [FOLDER] [MODEL]
 
-The sheet shows four test sketches of every category, taken at random, each beside its first redrawing.
+FOLDER/test-sheet.png shows four test sketches of every category, taken at random, each beside its first redrawing;
+FOLDER/redrawings.png shows every fourth category of it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PAIRS = 4
 
 def main() -> None:
     sketches = SketchSet.open(sys.argv[1])
-    sheet = Path(sys.argv[2] if len(sys.argv) > 2 else "sheet.png")
+    folder = Path(sys.argv[2] if len(sys.argv) > 2 else ".")
     name = sys.argv[3] if len(sys.argv) > 3 else BUNDLED
     network, info = load_network(model_folder(name))
     settings = BatchSettings(size=100)
@@ -57,8 +58,10 @@ def main() -> None:
     for number, category in enumerate(chosen):
         pairs = list(zip(asked, drawn, strict=True))[40 * number : 40 * number + PAIRS]
         rows.append(Row(category, [Cell(x) for pair in pairs for x in pair]))
-    write_sheet(sheet, rows, cell=88, columns=("people's", "redrawn") * PAIRS)
-    print(f"sheet: {sheet}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, shown in (("test-sheet.png", rows), ("redrawings.png", rows[::4])):
+        write_sheet(folder / file, shown, cell=88, columns=("people's", "redrawn") * PAIRS)
+        print(f"sheet: {folder / file}")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from common import machine
@@ -60,13 +62,14 @@ def main() -> None:
         )
     cold = []
     code = (
-        "import sys; sys.modules['torch'] = None\n"
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'torch': raise ImportError('no torch here')\n"
+        "sys.meta_path.insert(0, Refuse())\n"
         "from sketch_pix2seq.cli.main import main\n"
         "main(['draw', sys.argv[1], '--samples', '1', '--out', sys.argv[2]])"
     )
-    import tempfile
-    from pathlib import Path
-
     picture = Path(__file__).parents[1] / "examples" / "pig.png"
     with tempfile.TemporaryDirectory() as out:
         for _ in range(5):

@@ -21,7 +21,7 @@ from tests.conftest import REPOSITORY
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")]
 PAGES += sorted((REPOSITORY / "docs").glob("*.md"))
 RUN = "<!-- the tests run this block -->"
-TOOLS = {"make", "pip", ".", "ruff", "mypy", "pytest", "tensorboard", "accelerate", "sketch-pix2seq"}
+TOOLS = {"make", "pip", "python", ".", "ruff", "mypy", "pytest", "tensorboard", "accelerate", "sketch-pix2seq"}
 """What a line of a shell block may begin with."""
 
 
@@ -78,6 +78,8 @@ def test_a_command_line_parses(line: str, monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setattr(import_module(f"sketch_pix2seq.cli.{words[1]}"), "run", given.append)
         main(words[1:])
         assert len(given) == 1
+    elif words[0] == "python":
+        assert (REPOSITORY / words[1]).is_file()
     elif words[0] == "make":
         targets = re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.M)
         assert words[1] in targets

@@ -54,12 +54,12 @@ def test_examples_are_drawn_as_what_they_are(path: Path) -> None:
     assert recall > 0.7
 
 
-def test_blank_codes_draw_something_else() -> None:
-    """The check above can fail: drawings of another picture do not lie on this one's lines."""
+def test_another_picture_is_drawn_as_another() -> None:
+    """The check above can fail: drawings of another picture lie less on this one's lines than its own do."""
     model = load_model()
-    pig, sun = (read_source(REPOSITORY / "examples" / name) for name in ("pig.png", "sun.svg"))
-    precision, recall = covered(model.draw(sun)[0], pig)
-    assert min(precision, recall) < 0.7
+    pig, other = (read_source(REPOSITORY / "examples" / name) for name in ("pig.png", "ice-cream.png"))
+    own = min(covered(model.draw(pig)[0], pig))
+    assert min(covered(model.draw(other)[0], pig)) < own - 0.2
 
 
 def test_golden_drawing_of_the_example() -> None:
@@ -80,7 +80,11 @@ def test_the_example_in_the_readme() -> None:
 
 def test_drawing_needs_no_torch(tmp_path: Path) -> None:
     code = (
-        "import sys; sys.modules['torch'] = None\n"
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'torch': raise ImportError('no torch here')\n"
+        "sys.meta_path.insert(0, Refuse())\n"
         "from sketch_pix2seq.cli.main import main\n"
         "main(['draw', sys.argv[1], '--samples', '2', '--out', sys.argv[2]])"
     )
