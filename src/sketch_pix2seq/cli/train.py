@@ -59,9 +59,8 @@ def defaults(words: list[str]) -> tuple[Settings, list[str]]:
 def run(settings: Settings) -> None:
     """Train, with a live line; say where the model is."""
     try:
-        from accelerate import PartialState
-
         from sketch_pix2seq.training.loop import Line
+        from sketch_pix2seq.training.run import is_main_process
         from sketch_pix2seq.training.run import run as train_run
     except ImportError as error:
         raise ModelError(
@@ -82,7 +81,7 @@ def run(settings: Settings) -> None:
         )
     if live.last is not None and live.last.skipped:
         warn(f"{live.last.skipped} steps were left out because their gradient was not finite")
-    if not PartialState().is_main_process:
+    if not is_main_process():
         return
     line = f"model: {folder}\ndraw with it: sketch-pix2seq draw PICTURE --model {folder}"
     console().print(line, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 
 from sketch_pix2seq import __version__
 from sketch_pix2seq.data.store import SPLITS, SketchSet
@@ -79,6 +80,11 @@ def export_run(run_folder: Path, out: Path, data: Path) -> Path:
     network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale))
     network.load_state_dict(average_of(tensors))
     return write_folder(out, network, sketches.categories, training_record(sketches, settings, progress))
+
+
+def is_main_process() -> bool:
+    """Whether this process, of those that train together, is the one that speaks and writes."""
+    return bool(PartialState().is_main_process)
 
 
 def training_record(sketches: SketchSet, settings: TrainSettings, progress: Progress) -> dict[str, Any]:
