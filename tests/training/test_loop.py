@@ -19,7 +19,7 @@ from sketch_pix2seq.model.network import Losses, Network
 from sketch_pix2seq.training import loop
 from sketch_pix2seq.training.checkpoint import load_checkpoint
 from sketch_pix2seq.training.loop import CHECKPOINT, Line, train
-from sketch_pix2seq.training.settings import LossSettings, OptimiserSettings
+from sketch_pix2seq.training.settings import LossSettings, OptimiserSettings, TrainSettings
 from tests.conftest import REPOSITORY
 from tests.training.conftest import TINY_MODEL, tiny_settings
 
@@ -63,19 +63,26 @@ def test_published_normalisation(tiny_set: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 5, 7])
-def test_stopped_and_resumed_is_bit_for_bit_the_same(tiny_set: Path, tmp_path: Path, cut: int) -> None:
+def test_ctrl_c_inside_a_step_and_resumed_is_bit_for_bit_the_same(
+    tiny_set: Path, tmp_path: Path, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train(tiny_set, tmp_path / "straight", tiny_settings())
-    lines = itertools.count(1)
+    steps = itertools.count(1)
+    clip = loop._clip
 
-    def stop(_: Line) -> None:
-        if next(lines) == cut:
-            raise KeyboardInterrupt
+    def stop_inside_a_step(network: Network, settings: TrainSettings) -> torch.Tensor:
+        if next(steps) == cut:
+            signal.raise_signal(signal.SIGINT)
+        return clip(network, settings)
 
-    settings = tiny_settings(log_every=1)
+    monkeypatch.setattr(loop, "_clip", stop_inside_a_step)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_set, tmp_path / "cut", settings, report=stop)
-    _, progress, _ = train(tiny_set, tmp_path / "cut", settings)
+        train(tiny_set, tmp_path / "cut", tiny_settings())
+    assert load_checkpoint(tmp_path / "cut" / CHECKPOINT)[1].step == cut
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    _, progress, _ = train(tiny_set, tmp_path / "cut", tiny_settings())
     assert progress.step == 12
+    assert [entry["step"] for entry in progress.history] == [5, 10, 12]
     assert_same(tensors_of(tmp_path / "straight"), tensors_of(tmp_path / "cut"))
 
 

@@ -121,36 +121,36 @@ class LayerNormLSTMCore(Core):
         return out
 
     def step(self, inputs: Tensor, constant: Tensor, state: State) -> State:
-        return self._advance(self.from_input(inputs), constant, state, None)
+        return self._advance(self._projected(inputs), constant, state, None)
 
     def sequence(self, inputs: Tensor, constant: Tensor, state: State, counts: Sequence[int]) -> Tensor:
-        return super().sequence(self.from_input(inputs), constant, state, counts)
+        return super().sequence(self._projected(inputs), constant, state, counts)
+
+    def _projected(self, inputs: Tensor) -> Tensor:
+        """The part of the gates that depends on the inputs alone, for any number of rows at once."""
+        out: Tensor = self.from_input(inputs)
+        return out
 
     def _advance(self, inputs: Tensor, constant: Tensor, state: State, mask: Tensor | None) -> State:
         h, c = state
-        i, f, o, g = self.gate_norm(inputs + constant + self.from_hidden(h)).unbind(1)
+        return self._gated(inputs + constant + self.from_hidden(h), c, mask)
+
+    def _gated(self, gates: Tensor, c: Tensor, mask: Tensor | None) -> State:
+        i, f, o, g = self.gate_norm(gates).unbind(1)
         candidate = torch.tanh(g) if mask is None else torch.tanh(g) * mask
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * candidate
         return torch.sigmoid(o) * torch.tanh(self.cell_norm(c)), c
 
 
-class HyperLSTMCore(Core):
+class HyperLSTMCore(LayerNormLSTMCore):
     """HyperLSTM (Ha, Dai & Le 2016): a small LSTM sets, at each row, the scale of each gate's weights and its bias."""
 
     def __init__(self, inputs: int, code: int, settings: ModelSettings) -> None:
-        super().__init__(settings.decoder_size, settings.recurrent_keep)
+        super().__init__(inputs, code, settings)
         small, embedding = settings.hyper_size, settings.hyper_embedding
         self.small = small
         self.state_sizes = (self.size, self.size, small, small)
         self.constant_size = 4 * self.size + 4 * small
-        self.from_input = nn.Linear(inputs, 4 * self.size, bias=False)
-        self.from_code = nn.Linear(code, 4 * self.size, bias=False)
-        self.from_hidden = nn.Linear(self.size, 4 * self.size, bias=False)
-        for part in self.from_hidden.weight.data.chunk(4):
-            nn.init.orthogonal_(part)
-        self.gate_norm = GateNorm(4, self.size)
-        self.gate_norm.bias.data[1] = 1.0
-        self.cell_norm = nn.LayerNorm(self.size)
         self.small_from_input = nn.Linear(inputs, 4 * small, bias=False)
         self.small_from_code = nn.Linear(code, 4 * small, bias=False)
         self.small_from_hidden = nn.Linear(self.size + small, 4 * small, bias=False)
@@ -171,12 +171,6 @@ class HyperLSTMCore(Core):
     def constant(self, code: Tensor) -> Tensor:
         return torch.cat([self.from_code(code), self.small_from_code(code)], dim=1)
 
-    def step(self, inputs: Tensor, constant: Tensor, state: State) -> State:
-        return self._advance(self._projected(inputs), constant, state, None)
-
-    def sequence(self, inputs: Tensor, constant: Tensor, state: State, counts: Sequence[int]) -> Tensor:
-        return super().sequence(self._projected(inputs), constant, state, counts)
-
     def _projected(self, inputs: Tensor) -> Tensor:
         return torch.cat([self.from_input(inputs), self.small_from_input(inputs)], dim=1)
 
@@ -191,10 +185,7 @@ class HyperLSTMCore(Core):
             + _scaled(self.embed_hidden(small_h), self.scale_hidden) * self.from_hidden(h).view(-1, 4, self.size)
             + _scaled(self.embed_bias(small_h), self.shift)
         )
-        i, f, o, g = self.gate_norm(gates.flatten(1)).unbind(1)
-        candidate = torch.tanh(g) if mask is None else torch.tanh(g) * mask
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * candidate
-        return torch.sigmoid(o) * torch.tanh(self.cell_norm(c)), c, small_h, small_c
+        return (*self._gated(gates.flatten(1), c, mask), small_h, small_c)
 
 
 class GateNorm(nn.Module):

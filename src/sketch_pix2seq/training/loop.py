@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,6 +143,7 @@ def train(
     bad = 0
     seen, lap = 0, time.monotonic()
     totals: list[tuple[Tensor, Losses]] = []
+    interrupted, restore = _deferred_interrupt()
     batches = training_data.stream(progress.step, settings.steps)
     try:
         for batch in batches:
@@ -202,10 +205,11 @@ def train(
             elif time.monotonic() - saved > settings.checkpoint_minutes * 60:
                 save()
                 lap, seen = time.monotonic(), 0
-    except KeyboardInterrupt:
-        save()
-        raise
+            if interrupted:
+                save()
+                raise KeyboardInterrupt
     finally:
+        restore()
         batches.close()
         if writer is not None:
             writer.close()
@@ -253,6 +257,30 @@ def swapped(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
         yield
     finally:
         network.load_state_dict(own)
+
+
+def _deferred_interrupt() -> tuple[list[int], Callable[[], None]]:
+    """A list that Ctrl-C fills, and what undoes this: a step ends before the run stops, so that what is saved is whole.
+
+    A second Ctrl-C stops at once, with the checkpoint before. Only a process's main thread can do this; elsewhere
+    Ctrl-C is left as it was.
+    """
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        return asked, lambda: None
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        return asked, lambda: None
+
+    def remember(number: int, _: object) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    def restore() -> None:
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, remember)
+    return asked, restore
 
 
 def _objective(losses: Losses, settings: TrainSettings, step: int, longest: int) -> Tensor:
