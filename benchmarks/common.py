@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+from sketch_pix2seq.machine import machine as processor_and_cores
 
 
 def median_seconds(work: Callable[[], object], runs: int = 5, warm: int = 1) -> float:
@@ -24,9 +24,4 @@ def median_seconds(work: Callable[[], object], runs: int = 5, warm: int = 1) -> 
 
 def machine() -> str:
     """Processor, cores and Python."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor()
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return f"{processor_and_cores()}, Python {platform.python_version()}"

@@ -22,11 +22,19 @@ KINDS = {
         decoder="hyper",
         canvas=False,
         start="first",
+        sample_z=True,
         hyper_size=8,
         hyper_embedding=4,
         **TINY,  # type: ignore[arg-type]
     ),
-    "rnn-layer-norm": ModelSettings(encoder="rnn", decoder="layer_norm", canvas=False, start="first", **TINY),  # type: ignore[arg-type]
+    "rnn-layer-norm": ModelSettings(
+        encoder="rnn",
+        decoder="layer_norm",
+        canvas=False,
+        start="first",
+        sample_z=True,
+        **TINY,  # type: ignore[arg-type]
+    ),
 }
 
 

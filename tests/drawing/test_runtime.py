@@ -31,11 +31,16 @@ def test_onnx_and_torch_agree_row_by_row(folders: dict[str, Path], kind: str) ->
         each = [rows_of(sketch, onnx.info.sequence) for sketch in sketches]
         lengths = np.array([len(rows) for rows in each], np.int32)
         padded = np.stack([np.pad(rows, ((0, lengths.max() - len(rows)), (0, 0))) for rows in each])
-        codes = [runtime.encode_rows(padded, lengths) for runtime in (onnx, torch_)]
+        seen = [runtime.encode_rows(padded, lengths) for runtime in (onnx, torch_)]
     else:
         ink = np.stack([render(s, onnx.info.model.raster) for s in sketches]).astype(np.float32) / np.float32(255)
-        codes = [runtime.encode(ink) for runtime in (onnx, torch_)]
+        seen = [runtime.encode(ink) for runtime in (onnx, torch_)]
+    codes = [posterior.mean for posterior in seen]
     np.testing.assert_allclose(codes[0], codes[1], atol=1e-5)
+    spreads = [posterior.log_variance for posterior in seen]
+    assert all((spread is not None) == onnx.info.model.sample_z for spread in spreads)
+    if spreads[0] is not None and spreads[1] is not None:
+        np.testing.assert_allclose(spreads[0], spreads[1], atol=1e-5)
     states = [onnx.start(codes[0]), torch_.start(codes[0])]
     rows = start_rows(onnx.info, 3)
     for _ in range(6):

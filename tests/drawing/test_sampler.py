@@ -9,7 +9,7 @@ import pytest
 
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Posterior
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import PictureError, SettingsError, SketchError
 from sketch_pix2seq.model.folder import ModelInfo
@@ -51,10 +51,10 @@ class Constant:
         self.widths.append(len(rows))
         return MixtureArrays(*(np.repeat(x, len(rows), axis=0) for x in self.mixture)), state
 
-    def encode(self, ink: FloatArray) -> FloatArray:
+    def encode(self, ink: FloatArray) -> Posterior:
         raise NotImplementedError
 
-    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> FloatArray:
+    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> Posterior:
         raise NotImplementedError
 
 

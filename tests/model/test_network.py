@@ -64,7 +64,7 @@ def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: st
         for sketch in sketches:
             rows = torch.from_numpy(rows_of(sketch, network.sequence))
             alone = batch_of([sketch], network.sequence)
-            code = (
+            code, _ = (
                 network.encode_rows(rows[None], torch.tensor([len(rows)]))
                 if encoder == "rnn"
                 else network.encode(alone.ink[:, 0])

@@ -25,8 +25,12 @@ COMMANDS = {
     "prepare": "make one set to learn from of files and folders of drawings",
     "train": "train a model on a set, or go on with a run",
     "export": "write the model folder of a run, as it is now",
+    "evaluate": "measure what a model draws: likelihood, Rec, Ret@k, FID, a machine's Turing test",
+    "train-classifier": "train the sketch classifier that evaluate needs",
+    "reproduce": "train and compare the models of the paper, and write a report",
+    "study": "a Turing test with people: serve it, and report what they answered",
 }
-"""Every command with its line in the help; each is a module of this package with `Settings` and `run`."""
+"""Every command with its line in the help; each is a module of this package (- as _) with `Settings` and `run`."""
 
 _CONFIG = "--config FILE.yaml reads any of these settings from a file; flags come last."
 
@@ -60,7 +64,7 @@ def _run(words: list[str]) -> None:
         near = get_close_matches(name, COMMANDS, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise SketchError(f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}")
-    module = import_module(f"sketch_pix2seq.cli.{name}")
+    module = import_module(f"sketch_pix2seq.cli.{name.replace('-', '_')}")
     # A command whose defaults depend on other flags (train: on the recipe) works them out itself.
     defaults: Callable[[list[str]], tuple[Any, list[str]]] | None = getattr(module, "defaults", None)
     given = words[1:]

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.drawing.runtime import Runtime
+from sketch_pix2seq.drawing.runtime import Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import ModelError, PictureError, SettingsError
 from sketch_pix2seq.model.folder import ModelInfo
@@ -98,15 +98,21 @@ class Model:
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> FloatArray:
         """Codes ``(n, z)`` of sketches: of their ink, or of their strokes where the encoder reads those."""
-        encode = self._encode_strokes if self.info.model.encoder == "rnn" else self._encode_ink
-        codes = [encode(sketches[begin : begin + _AT_ONCE]) for begin in range(0, len(sketches), _AT_ONCE)]
-        return np.concatenate([np.zeros((0, self.info.model.z_size), np.float32), *codes])
+        return self.posterior(sketches).mean
 
-    def _encode_ink(self, sketches: Sequence[Sketch]) -> FloatArray:
+    def posterior(self, sketches: Sequence[Sketch]) -> Posterior:
+        """Mean and log variance of z of sketches."""
+        encode = self._encode_strokes if self.info.model.encoder == "rnn" else self._encode_ink
+        parts = [encode(sketches[begin : begin + _AT_ONCE]) for begin in range(0, len(sketches), _AT_ONCE)]
+        mean = np.concatenate([np.zeros((0, self.info.model.z_size), np.float32), *(part.mean for part in parts)])
+        spreads = [part.log_variance for part in parts if part.log_variance is not None]
+        return Posterior(mean, np.concatenate(spreads) if spreads else None)
+
+    def _encode_ink(self, sketches: Sequence[Sketch]) -> Posterior:
         ink = np.stack([render(sketch, self.info.model.raster) for sketch in sketches])
         return self.runtime.encode(ink.astype(np.float32) / np.float32(255))
 
-    def _encode_strokes(self, sketches: Sequence[Sketch]) -> FloatArray:
+    def _encode_strokes(self, sketches: Sequence[Sketch]) -> Posterior:
         each = [rows_of(sketch, self.info.sequence) for sketch in sketches]
         lengths = np.array([len(rows) for rows in each], np.int32)
         padded = np.zeros((len(each), lengths.max(), 5), np.float32)

@@ -33,6 +33,16 @@ class MixtureArrays(NamedTuple):
     log_pen: FloatArray
 
 
+class Posterior(NamedTuple):
+    """What an encoder makes of n sketches: the mean of z ``(n, z)``, which is the code, and its log variance.
+
+    log_variance is None for a model whose z is not sampled.
+    """
+
+    mean: FloatArray
+    log_variance: FloatArray | None
+
+
 @dataclass(frozen=True)
 class DrawingState:
     """Where n drawings are: arrays of a runtime's own kind, first axis n. ``fixed`` stays the same while drawing."""
@@ -50,12 +60,12 @@ class Runtime(Protocol):
 
     info: ModelInfo
 
-    def encode(self, ink: FloatArray) -> FloatArray:
-        """Ink ``(n, size, size)`` in 0..1 -> codes ``(n, z)``, for an encoder that sees pictures."""
+    def encode(self, ink: FloatArray) -> Posterior:
+        """Ink ``(n, size, size)`` in 0..1 -> what an encoder that sees pictures makes of it."""
         ...
 
-    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> FloatArray:
-        """stroke-5 rows ``(n, time, 5)`` and their lengths ``(n,)`` -> codes ``(n, z)``, for one that reads strokes."""
+    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> Posterior:
+        """stroke-5 rows ``(n, time, 5)`` and their lengths ``(n,)`` -> what an encoder that reads strokes makes of them."""
         ...
 
     def start(self, code: FloatArray) -> DrawingState:
@@ -82,13 +92,15 @@ class OnnxRuntime:
         self._folder, self._threads = Path(folder), threads
         self._sessions: dict[str, Any] = {}
 
-    def encode(self, ink: FloatArray) -> FloatArray:
-        (code,) = self._session(ENCODER).run(None, {"ink": ink})
-        return np.asarray(code, np.float32)
+    def encode(self, ink: FloatArray) -> Posterior:
+        return self._encoded({"ink": ink})
 
-    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> FloatArray:
-        (code,) = self._session(ENCODER).run(None, {"rows": rows, "lengths": lengths})
-        return np.asarray(code, np.float32)
+    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> Posterior:
+        return self._encoded({"rows": rows, "lengths": lengths})
+
+    def _encoded(self, feed: dict[str, NDArray[Any]]) -> Posterior:
+        mean, *rest = self._session(ENCODER).run(None, feed)
+        return Posterior(mean, rest[0] if rest else None)
 
     def start(self, code: FloatArray) -> DrawingState:
         session = self._session(START)
@@ -142,11 +154,15 @@ class TorchRuntime:
         network, info = load_network(folder)
         return cls(network.to(device), info)
 
-    def encode(self, ink: FloatArray) -> FloatArray:
-        return self._numpy(self._call(self._network.encode, self._tensor(ink)))
+    def encode(self, ink: FloatArray) -> Posterior:
+        return self._posterior(self._call(self._network.encode, self._tensor(ink)))
 
-    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> FloatArray:
-        return self._numpy(self._call(self._network.encode_rows, self._tensor(rows), self._tensor(lengths)))
+    def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> Posterior:
+        return self._posterior(self._call(self._network.encode_rows, self._tensor(rows), self._tensor(lengths)))
+
+    def _posterior(self, tensors: tuple[Any, Any]) -> Posterior:
+        mean, log_variance = tensors
+        return Posterior(self._numpy(mean), None if log_variance is None else self._numpy(log_variance))
 
     def start(self, code: FloatArray) -> DrawingState:
         return DrawingState(*self._call(self._network.start, self._tensor(code)))

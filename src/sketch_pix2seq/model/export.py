@@ -80,8 +80,9 @@ class _Encode(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ink: Tensor) -> Tensor:
-        return self.network.encode(ink)
+    def forward(self, ink: Tensor) -> tuple[Tensor, ...]:
+        mu, log_variance = self.network.encode(ink)
+        return (mu,) if log_variance is None else (mu, log_variance)
 
 
 class _Start(nn.Module):
@@ -108,15 +109,18 @@ class _Step(nn.Module):
 def _export_graphs(network: Network, folder: Path) -> None:
     n, size = 2, network.settings.raster.size
     if isinstance(network.encoder, SequenceEncoder):
-        onnx.save(_halved(_sequence_encoder(network.encoder, network.to_mu)), str(folder / ENCODER))
+        heads = {"code": network.to_mu, "log_variance": network.to_log_variance}
+        given = {name: head for name, head in heads.items() if head is not None}
+        onnx.save(_halved(_sequence_encoder(network.encoder, given)), str(folder / ENCODER))
     else:
-        _export(_Encode(network), (torch.rand(n, size, size),), ["ink"], ["code"], folder / ENCODER)
+        outputs = ["code"] if network.to_log_variance is None else ["code", "log_variance"]
+        save_graph(_Encode(network), (torch.rand(n, size, size),), ["ink"], outputs, folder / ENCODER)
     code = torch.randn(n, network.settings.z_size)
     fixed, state = network.start(code)
     names = [f"fixed_{i}" for i in range(len(fixed))] + [f"state_{i}" for i in range(len(state))]
-    _export(_Start(network), (code,), ["code"], names, folder / START)
+    save_graph(_Start(network), (code,), ["code"], names, folder / START)
     after = [f"{name}_after" for name in names[len(fixed) :]]
-    _export(
+    save_graph(
         _Step(network, len(fixed)),
         (network.start_row(n), *fixed, *state),
         ["row", *names],
@@ -125,7 +129,15 @@ def _export_graphs(network: Network, folder: Path) -> None:
     )
 
 
-def _export(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
+def save_graph(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a module as ONNX, its large weights in float16, the first axis of every input free."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     batch = torch.export.Dim.DYNAMIC
     shapes: Any = tuple({0: batch} for _ in inputs)
@@ -144,11 +156,13 @@ def _export(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], out
         )
     assert program is not None
     model = _halved(program.model_proto)
+    if metadata is not None:
+        helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
 
-def _sequence_encoder(encoder: SequenceEncoder, to_mu: nn.Linear) -> onnx.ModelProto:
+def _sequence_encoder(encoder: SequenceEncoder, heads: Mapping[str, nn.Linear]) -> onnx.ModelProto:
     """The rnn encoder as a graph: ONNX's own bidirectional LSTM, whose gates are in the order i, o, f, c."""
 
     def reordered(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -165,9 +179,9 @@ def _sequence_encoder(encoder: SequenceEncoder, to_mu: nn.Linear) -> onnx.ModelP
         "w": reordered("weight_ih"),
         "r": reordered("weight_hh"),
         "b": biases,
-        "mu_w": to_mu.weight.detach().numpy(),
-        "mu_b": to_mu.bias.detach().numpy(),
     }
+    for name, head in heads.items():
+        weights |= {f"{name}_w": head.weight.detach().numpy(), f"{name}_b": head.bias.detach().numpy()}
     nodes = [
         helper.make_node("Transpose", ["rows"], ["by_time"], perm=[1, 0, 2]),
         helper.make_node(
@@ -179,7 +193,7 @@ def _sequence_encoder(encoder: SequenceEncoder, to_mu: nn.Linear) -> onnx.ModelP
         ),
         helper.make_node("Transpose", ["last"], ["by_sketch"], perm=[1, 0, 2]),
         helper.make_node("Flatten", ["by_sketch"], ["features"]),
-        helper.make_node("Gemm", ["features", "mu_w", "mu_b"], ["code"], transB=1),
+        *(helper.make_node("Gemm", ["features", f"{name}_w", f"{name}_b"], [name], transB=1) for name in heads),
     ]
     graph = helper.make_graph(
         nodes,
@@ -188,7 +202,7 @@ def _sequence_encoder(encoder: SequenceEncoder, to_mu: nn.Linear) -> onnx.ModelP
             helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", "time", 5]),
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
         ],
-        [helper.make_tensor_value_info("code", TensorProto.FLOAT, ["n", to_mu.out_features])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", h.out_features]) for name, h in heads.items()],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

@@ -89,7 +89,7 @@ class Network(nn.Module):
     def forward(self, batch: Tensors) -> Losses:
         """Teacher-forced losses of a batch."""
         previous = self._previous_rows(batch)
-        mu, log_variance = self._posterior(batch)
+        mu, log_variance = self.posterior(self._encoded(batch))
         code = mu
         kl = mu.new_zeros(())
         if log_variance is not None:
@@ -111,12 +111,14 @@ class Network(nn.Module):
         pen = -mixtures.log_pen(mixture, batch.pen).sum()
         return Losses(offset, pen, kl, pixel, len(batch.pen), len(batch.ink))
 
-    def _posterior(self, batch: Tensors) -> tuple[Tensor, Tensor | None]:
+    def _encoded(self, batch: Tensors) -> Tensor:
         if isinstance(self.encoder, SequenceEncoder):
             rows = torch.cat([batch.offsets, F.one_hot(batch.pen, 3).float()], dim=1)
-            features = self.encoder(rows, torch.tensor(batch.counts))
-        else:
-            features = self.encoder(batch.ink)
+            return self.encoder(rows, torch.tensor(batch.counts))
+        return self.encoder(batch.ink)
+
+    def posterior(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The encoder's features ``(n, f)`` -> mean and log variance of z ``(n, z)``; None where z is not sampled."""
         mu = self.to_mu(features).float()
         return mu, None if self.to_log_variance is None else self.to_log_variance(features).float()
 
@@ -149,18 +151,15 @@ class Network(nn.Module):
 
     # -- drawing ------------------------------------------------------------------------------------------
 
-    def encode(self, ink: Tensor) -> Tensor:
-        """Ink ``(n, size, size)`` in 0..1 -> the mean of z ``(n, z)``. For models whose encoder sees pictures."""
-        mu: Tensor = self.to_mu(self.encoder(ink[:, None]))
-        return mu
+    def encode(self, ink: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Ink ``(n, size, size)`` in 0..1 -> `posterior`. For models whose encoder sees pictures."""
+        return self.posterior(self.encoder(ink[:, None]))
 
-    def encode_rows(self, rows: Tensor, lengths: Tensor) -> Tensor:
-        """Stroke-5 rows ``(n, time, 5)`` with lengths ``(n,)`` -> the mean of z ``(n, z)``. For the rnn encoder."""
+    def encode_rows(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Stroke-5 rows ``(n, time, 5)`` with lengths ``(n,)`` -> `posterior`. For the rnn encoder."""
         assert isinstance(self.encoder, SequenceEncoder)
         packed = nn.utils.rnn.pack_padded_sequence(rows, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        features = self.encoder(packed.data, packed.batch_sizes)
-        mu: Tensor = self.to_mu(features[packed.unsorted_indices])
-        return mu
+        return self.posterior(self.encoder(packed.data, packed.batch_sizes)[packed.unsorted_indices])
 
     def start(self, code: Tensor) -> tuple[State, State]:
         """Codes ``(n, z)`` -> what stays the same while drawing, and the state that each row changes."""

@@ -75,4 +75,7 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, names: list[str], tensor
         for key in ("step", "exp_avg", "exp_avg_sq"):
             value = tensors.get(f"adam.{key}.{name}")
             if value is not None:
-                optimiser.state[parameter][key] = value.clone() if key == "step" else value.to(parameter.device).clone()
+                # The fused optimisers go through memory in order: the state must lie there as its parameter does.
+                optimiser.state[parameter][key] = (
+                    value.clone() if key == "step" else torch.empty_like(parameter, requires_grad=False).copy_(value)
+                )

@@ -119,7 +119,7 @@ def train(
     if checkpoint.exists():
         tensors, progress, before = load_checkpoint(checkpoint)
         _same_run(before, settings, out)
-        network.load_state_dict(_named(tensors, "network."))
+        network.load_state_dict(named(tensors, "network."))
         average = {name: value.to(device) for name, value in average_of(tensors).items()}
         restore_optimiser(optimiser, names, tensors)
     progress.scale = sequence.scale
@@ -143,7 +143,7 @@ def train(
     bad = 0
     seen, lap = 0, time.monotonic()
     totals: list[tuple[Tensor, Losses]] = []
-    interrupted, restore = _deferred_interrupt()
+    interrupted, restore = deferred_interrupt()
     batches = training_data.stream(progress.step, settings.steps)
     try:
         for batch in batches:
@@ -161,7 +161,7 @@ def train(
             norm = _clip(network, settings)
             if torch.isfinite(norm):
                 optimiser.step()
-                _average(average, network, settings.optimiser.average, step)
+                average_weights(average, network, settings.optimiser.average, step)
                 bad = 0
             else:
                 bad += 1
@@ -259,7 +259,7 @@ def swapped(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
         network.load_state_dict(own)
 
 
-def _deferred_interrupt() -> tuple[list[int], Callable[[], None]]:
+def deferred_interrupt() -> tuple[list[int], Callable[[], None]]:
     """A list that Ctrl-C fills, and what undoes this: a step ends before the run stops, so that what is saved is whole.
 
     A second Ctrl-C stops at once, with the checkpoint before. Only a process's main thread can do this; elsewhere
@@ -306,11 +306,13 @@ def _clip(network: nn.Module, settings: TrainSettings) -> Tensor:
 
 
 @torch.no_grad()
-def _average(average: dict[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
+def average_weights(average: dict[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
+    """Move a running average towards the network's weights, in place."""
     # The average is over the steps so far while they are few, so that it does not remember the first weights.
     weight = 1 - min(decay, (1 + step) / (10 + step)) if decay > 0 else 1.0
     state = network.state_dict()
-    torch._foreach_lerp_([average[k] for k in average], [state[k] for k in average], weight)
+    numbers = [k for k in average if average[k].is_floating_point()]
+    torch._foreach_lerp_([average[k] for k in numbers], [state[k] for k in numbers], weight)
 
 
 def _line(
@@ -342,8 +344,11 @@ def _line(
 
 def precision_of(settings: TrainSettings) -> str:
     """The precision that "auto" stands for on this machine."""
-    if settings.precision != "auto":
-        return settings.precision
+    return fast_precision() if settings.precision == "auto" else settings.precision
+
+
+def fast_precision() -> str:
+    """bfloat16 where this machine multiplies it in hardware, float32 elsewhere."""
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     capability = torch.backends.cpu.get_cpu_capability()
@@ -364,10 +369,11 @@ def _same_run(before: dict[str, object], settings: TrainSettings, out: Path) -> 
 
 def average_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The averaged weights in a checkpoint's tensors."""
-    return _named(tensors, "average.")
+    return named(tensors, "average.")
 
 
-def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those tensors whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

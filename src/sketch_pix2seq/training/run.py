@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.runtime import TorchRuntime
 from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.machine import machine
 from sketch_pix2seq.model.export import load_network, write_folder
 from sketch_pix2seq.model.folder import RUN_MODEL, ModelInfo, from_plain
 from sketch_pix2seq.model.network import Network
@@ -92,7 +92,7 @@ def training_record(sketches: SketchSet, settings: TrainSettings, progress: Prog
     return {
         "package": __version__,
         "torch": torch.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {_processor()}",
+        "machine": machine(torch.get_num_threads()),
         "steps": progress.step,
         "minutes": round(progress.seconds / 60, 1),
         "skipped_steps": progress.skipped,
@@ -128,11 +128,3 @@ def _shown(sketches: SketchSet, max_points: int) -> list[int]:
         if choice not in picked:
             picked.append(choice)
     return picked
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown processor"

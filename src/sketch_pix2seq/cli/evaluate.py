@@ -1,0 +1,190 @@
+"""`sketch-pix2seq evaluate`: a model in figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.data.store import SketchSet, Split
+from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
+from sketch_pix2seq.evaluation.evaluate import evaluate
+from sketch_pix2seq.evaluation.recognition import load_classifier
+from sketch_pix2seq.evaluation.results import Estimate, Evaluation, save_evaluation
+from sketch_pix2seq.evaluation.settings import EvaluateSettings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Settings(EvaluateSettings):
+    """Measure what a model draws, on sketches it never saw. Every figure comes with a 95 % bootstrap interval.
+
+    sketch-pix2seq evaluate bundled --data drawings.arrow --out evaluation.json
+
+    sketch-pix2seq evaluate runs/mine --data mine.arrow --limit 500 --no-turing
+    """
+
+    model: tyro.conf.Positional[str] = BUNDLED
+    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    data: Path = Path("drawings.arrow")
+    """The set; its split is redrawn, its training split is what FID compares with."""
+    split: Split = "test"
+    """Which sketches."""
+    classifier: str = BUNDLED
+    """"bundled", or a file that `train-classifier` made."""
+    out: Path | None = None
+    """Write all figures to this JSON file, confusion and categories included."""
+    json: bool = False
+    """Print JSON instead of tables."""
+
+
+def run(settings: Settings) -> None:
+    """Evaluate; print tables, or JSON."""
+    model = load_model(settings.model)
+    sketches = SketchSet.open(settings.data)
+    classifier = load_classifier(settings.classifier)
+    plain = EvaluateSettings(**{f.name: getattr(settings, f.name) for f in fields(EvaluateSettings)})
+    with progress() as bar:
+        task = bar.add_task("evaluating", total=None)
+        found = evaluate(
+            model,
+            sketches,
+            plain,
+            name=settings.model,
+            split=settings.split,
+            classifier=classifier,
+            on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
+    if settings.turing and found.turing is None:
+        warn('the Turing test was left out: it needs PyTorch (pip install "sketch-pix2seq[train]") and more sketches')
+    if settings.out is not None:
+        save_evaluation(found, settings.out)
+    if settings.json:
+        console().print(json.dumps(asdict(found), indent=1), markup=False, soft_wrap=True)
+        return
+    for part in tables(found):
+        console().print(part)
+    if settings.out is not None:
+        console().print(f"all figures: {settings.out}", markup=False, soft_wrap=True)
+
+
+def tables(found: Evaluation) -> Iterator[Table | str]:
+    """The figures as tables and lines."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    raster = found.renderer
+    yield escape(
+        f"{found.model}: {found.network}\n"
+        f"{found.sketches} sketches of {len(found.categories)} categories, split {found.split!r} of {found.data}; "
+        f"temperature {found.temperature:g}, candidates {found.candidates}, seed {found.seed}\n"
+        f"renderer: {raster.size} x {raster.size} pixels, line {raster.line}, anti-aliased, margin {raster.margin:g}, "
+        f"aspect kept, centred\nclassifier: {found.classifier}\nmachine: {found.machine}; {found.seconds:.0f} s"
+    )
+    table = Table("figure", "value", "95 % interval", "of", title="What it draws", title_justify="left")
+    for row in _figures(found):
+        table.add_row(*map(escape, row))
+    yield table
+    if found.temperatures:
+        first = found.temperatures[0]
+        table = Table(
+            "temperature", "ended", "Rec top-1", "variety",
+            title=f"Temperature ({first.samples} redrawings of an input, 1 candidate, {first.ended.n} in all)",
+            title_justify="left",
+        )  # fmt: skip
+        for at in found.temperatures:
+            rec = "-" if at.top1 is None else _percent(at.top1)
+            table.add_row(f"{at.temperature:g}", _percent(at.ended), rec, f"{at.variety.value:.2f}")
+        yield table
+    table = Table("strokes", "people", "redrawn", "KS distance", title="How it draws", title_justify="left")
+    for statistic in found.strokes:
+        name = f"{statistic.name} ({statistic.unit})" if statistic.unit else statistic.name
+        values = (f"{x.value:.3g}" for x in (statistic.people, statistic.redrawn, statistic.distance))
+        table.add_row(escape(name), *values)
+    yield table
+    yield from _categories(found)
+
+
+def _figures(found: Evaluation) -> Iterator[tuple[str, str, str, str]]:
+    def percent(name: str, estimate: Estimate, of: str) -> tuple[str, str, str, str]:
+        return name, _percent(estimate), f"{100 * estimate.low:.1f} .. {100 * estimate.high:.1f}", of
+
+    def number(name: str, estimate: Estimate, of: str) -> tuple[str, str, str, str]:
+        return name, f"{estimate.value:.4f}", f"{estimate.low:.4f} .. {estimate.high:.4f}", of
+
+    if found.losses is not None:
+        losses = found.losses
+        yield number("L_R", losses.l_r, f"a sketch over N_max {losses.longest}")
+        yield number("nats a point", losses.nats_point, f"{losses.nats_point.n} sketches")
+        if losses.l_kl is not None:
+            yield number("L_KL", losses.l_kl, "a sketch and number of z")
+    if found.people is not None and found.redrawn is not None:
+        for k in ("top1", "top3"):
+            redrawn, people = getattr(found.redrawn, k), getattr(found.people, k)
+            name = k.replace("top", "top-")
+            yield percent(f"Rec {name}, redrawings", redrawn, f"{redrawn.n} redrawings")
+            yield percent(f"Rec {name}, people's", people, f"{people.n} sketches")
+    if found.retrieval is not None:
+        for k, estimate in found.retrieval.at.items():
+            yield percent(
+                f"Ret@{k}", estimate, f"gallery of {found.retrieval.gallery}, tau {found.retrieval.temperature:g}"
+            )
+    if found.distribution is not None:
+        it = found.distribution
+        of = f"against {it.reference} people's (biased upwards when few)"
+        yield number("FID, redrawings", it.fid, of)
+        yield number("FID, people's", it.fid_people, of)
+        yield percent("precision, redrawings", it.precision, f"k = {it.neighbours}")
+        yield percent("precision, people's", it.precision_people, f"k = {it.neighbours}")
+        yield percent("recall, redrawings", it.recall, f"k = {it.neighbours}")
+        yield percent("recall, people's", it.recall_people, f"k = {it.neighbours}")
+    if found.turing is not None:
+        of = f"{found.turing.folds} folds, each CNN learned from {found.turing.learned_from}; 50 % = cannot tell"
+        yield percent("machine's Turing test", found.turing.accuracy, of)
+    yield percent("ended by itself", found.ended, f"{found.ended.n} redrawings")
+
+
+def _categories(found: Evaluation) -> Iterator[Table]:
+    from rich.markup import escape
+    from rich.table import Table
+
+    if found.people is None or found.redrawn is None:
+        return
+    table = Table(
+        "category", "sketches", "Rec, people's", "Rec, redrawn", "Ret@1", "nats a point", "people's taken for",
+        title="By category", title_justify="left",
+    )  # fmt: skip
+    for index, name in enumerate(found.categories):
+        people, redrawn = found.people.by_category.get(name), found.redrawn.by_category.get(name)
+        if people is None or redrawn is None:
+            continue
+        ret = found.retrieval.by_category[name] if found.retrieval is not None else None
+        nats = found.losses.by_category[name] if found.losses is not None else None
+        table.add_row(
+            escape(name),
+            str(people.n),
+            _percent(people),
+            _percent(redrawn),
+            "-" if ret is None else _percent(ret),
+            "-" if nats is None else f"{nats.value:.2f}",
+            escape(_mistaken(found.people.confusion[index], found.categories, index)),
+        )
+    yield table
+
+
+def _mistaken(row: tuple[int, ...], names: tuple[str, ...], own: int) -> str:
+    """The two categories that people's sketches of a category are most often taken for."""
+    order = sorted(range(len(row)), key=lambda i: -row[i])
+    others = [i for i in order if i != own and row[i] > 0][:2]
+    return ", ".join(f"{names[i] if i < len(names) else 'others'} {row[i] / sum(row):.0%}" for i in others)
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:.1f} %"

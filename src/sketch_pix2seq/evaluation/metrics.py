@@ -1,0 +1,367 @@
+"""The metrics: NumPy arrays in, one value a sketch out wherever a metric has one; `statistics` makes estimates of them.
+
+Nothing here needs PyTorch, and nothing builds a matrix of all sketches against all: memory is bounded by blocks.
+Labels are category numbers from 0; features are the numbers a classifier gives a sketch before it names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.errors import DataError, ModelError
+from sketch_pix2seq.evaluation.results import Estimate
+from sketch_pix2seq.evaluation.statistics import bootstrap_two
+
+_BLOCK = 2048
+"""Rows of a block of distances; a block of float32 takes 16 MB."""
+
+Reals = NDArray[np.floating]
+Labels = NDArray[np.integer]
+
+
+# -- recognition ------------------------------------------------------------------------------------------
+
+
+def top_k(logits: Reals, labels: Labels, k: int) -> NDArray[np.bool_]:
+    """Rec: for each sketch, whether its category is among the classifier's ``k`` best guesses, ``(n,)`` bool.
+
+    Protocol: the classifier, trained on people's training sketches, names the model's redrawings of the test sketches;
+    right is the category of the input. The figure depends on the classifier and on the ink it is shown, so state its
+    top-k on people's own test sketches, rendered alike, beside it.
+
+    logits: ``(n, classes)``; any scores that grow with belief. labels: ``(n,)``. A class with the same score as the
+    right one counts as guessed before it; a right class whose score is not a number is never guessed.
+    """
+    logits, labels = np.asarray(logits), np.asarray(labels)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(f"logits (n, classes) and labels (n,) are needed; got {logits.shape} and {labels.shape}")
+    if k < 1:
+        raise ValueError(f"k must be at least 1; got {k}")
+    _check_labels(labels, logits.shape[1])
+    own = np.take_along_axis(logits, labels[:, None].astype(np.int64), axis=1)
+    not_behind = np.count_nonzero(~(logits < own), axis=1)
+    among: NDArray[np.bool_] = (not_behind <= k) & ~np.isnan(own[:, 0])
+    return among
+
+
+def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
+    """What was meant against what the classifier said, counts ``(classes, classes + 1)``.
+
+    Rows: ``labels``, 0 to classes - 1; columns: ``predicted``, where every number outside that range (a category of
+    the classifier that is not under test) falls into the last column.
+    """
+    predicted, labels = np.asarray(predicted), np.asarray(labels)
+    if predicted.shape != labels.shape or labels.ndim != 1:
+        raise ValueError(f"predicted (n,) and labels (n,) are needed; got {predicted.shape} and {labels.shape}")
+    _check_labels(labels, classes)
+    columns = np.where((predicted >= 0) & (predicted < classes), predicted, classes).astype(np.int64)
+    cells = labels.astype(np.int64) * (classes + 1) + columns
+    return np.bincount(cells, minlength=classes * (classes + 1)).reshape(classes, classes + 1)
+
+
+# -- retrieval --------------------------------------------------------------------------------------------
+
+
+def retrieval_ranks(queries: Reals, gallery: Reals, *, block: int = _BLOCK) -> NDArray[np.int64]:
+    """Ret@k: the rank of each query's own gallery item, 0 = nearest, ``(n,)``; Ret@k is the share of ``ranks < k``.
+
+    Protocol (the SP-gra2seq line of papers): gallery item i is the code y_i (posterior mean) of the ORIGINAL test
+    sketch i. Each sketch is redrawn once (published: temperature 0.24), the redrawing is rendered and encoded again by
+    the same encoder, and its code z_i is QUERY i. Gallery items are ranked by their mean squared distance to z_i. The
+    figure depends on the gallery: state its size and its categories.
+
+    queries: ``(n, z)``; gallery: ``(m, z)`` with m >= n; item i of the gallery is query i's own, items from n on are
+    only there to be confused with. The rank is the number of other items that are at most as far as the own one: a tie,
+    such as the same drawing twice in the gallery, counts against the model. Distances that single precision cannot
+    tell from the own one are computed again in double precision.
+    Raises ValueError for other shapes or numbers that are not finite, DataError without queries.
+    """
+    queries, gallery = np.asarray(queries), np.asarray(gallery)
+    n, width = len(queries), queries.shape[-1]
+    if queries.ndim != 2 or gallery.ndim != 2 or gallery.shape[1] != width or len(gallery) < n:
+        raise ValueError(
+            f"queries (n, z) and a gallery (n or more, z) are needed; got {queries.shape} and {gallery.shape}"
+        )
+    if n == 0:
+        raise DataError("there are no queries to look for in the gallery")
+    middle = gallery.mean(axis=0, dtype=np.float64)
+    extremes = np.stack([end for codes in (queries, gallery) for end in (codes.min(axis=0), codes.max(axis=0))])
+    scale = float(np.abs(extremes - middle).max()) or 1.0
+    if not np.isfinite(scale):
+        raise ValueError("codes hold a number that is not finite")
+    ranks = np.zeros(n, np.int64)
+    for rows in _blocks(n, block):
+        asked = queries[rows].astype(np.float64)
+        own = _squared(asked, gallery[rows].astype(np.float64))
+        q, q_norm = _reduced(asked, middle, scale)
+        limit = own / scale**2 - q_norm**2
+        for items in _blocks(len(gallery), block):
+            offered = gallery[items].astype(np.float64)
+            g, g_norm = _reduced(offered, middle, scale)
+            score = q @ g.T  # becomes |q - g|^2 - |q|^2 = |g|^2 - 2 q.g
+            score *= -2
+            score += (g_norm**2).astype(np.float32)
+            # above what rounding to single precision can do to a score: (z + 2) 2^-24 |q| |g| a product and some more
+            doubt = (width + 16) * 2.0**-22 * (q_norm + g_norm.max()) ** 2 + 2.0**-22 * np.abs(limit) + 2.0**-80
+            nearer = score < (limit - doubt).astype(np.float32)[:, None]
+            ranks[rows] += np.count_nonzero(nearer, axis=1)
+            unsure = (score <= (limit + doubt).astype(np.float32)[:, None]) & ~nearer
+            for i, j in _pairs(unsure):
+                others = i + rows.start != j + items.start
+                i, j = i[others], j[others]
+                near = _squared(asked[i], offered[j]) <= own[i]
+                ranks[rows] += np.bincount(i[near], minlength=len(asked))
+    return ranks
+
+
+def _blocks(n: int, block: int) -> Iterator[slice]:
+    if block < 1:
+        raise ValueError(f"a block needs at least 1 row; got {block}")
+    return (slice(start, min(start + block, n)) for start in range(0, n, block))
+
+
+def _reduced(
+    codes: NDArray[np.float64], middle: NDArray[np.float64], scale: float
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Codes around 0 and at most 1 in single precision, and their norms."""
+    codes = (codes - middle) / scale
+    return codes.astype(np.float32), np.sqrt(np.einsum("ij,ij->i", codes, codes))
+
+
+def _pairs(marked: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows and columns of the marked places, a bounded number at a time."""
+    at_once = 1 << 14
+    places = np.flatnonzero(marked)
+    for start in range(0, len(places), at_once):
+        rows, columns = np.divmod(places[start : start + at_once], marked.shape[1])
+        yield rows, columns
+
+
+def _squared(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distance of row i of a to row i of b."""
+    difference = a - b
+    squared: NDArray[np.float64] = np.square(difference, out=difference).sum(axis=1)
+    return squared
+
+
+# -- distributions ----------------------------------------------------------------------------------------
+
+
+def frechet_distance(features_a: Reals, features_b: Reals) -> float:
+    """FID: Frechet distance of the Gaussians with the samples' means and covariances (Heusel et al. 2017).
+
+    |mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)), covariances with n - 1; the trace of the root is the sum of the
+    singular values of A^(1/2) B^(1/2), which stays exact where a covariance is singular.
+
+    Protocol: people's test sketches against the redrawings of the same, both through the classifier's features.
+    The figure depends on the feature network, on the renderer, and on the number of sketches: it is biased upwards by
+    an amount that shrinks as 1/n (Chong & Forsyth 2020) and is far from 0 even between two halves of people's sketches
+    where n is not many times the number of features. Compare only figures of equal n, and print that floor.
+
+    features: ``(n, d)`` and ``(m, d)``. Raises DataError where a sample has under two rows.
+    """
+    mean_a, root_a = _gaussian(features_a)
+    mean_b, root_b = _gaussian(features_b)
+    _check_width(root_a, root_b)
+    traces = float(np.square(root_a).sum() + np.square(root_b).sum())
+    cross = float(np.linalg.svd(root_a.T @ root_b, compute_uv=False).sum())
+    return max(0.0, float(np.square(mean_a - mean_b).sum()) + traces - 2.0 * cross)
+
+
+def frechet_estimate(features_a: Reals, features_b: Reals, *, resamples: int = 30, seed: int = 0) -> Estimate:
+    """`frechet_distance` with the interval of `statistics.bootstrap_two`: how far it strays with the sketches drawn.
+
+    The interval lies around the biased value, whose bias it does not contain.
+    """
+    a, b = _features(features_a, "features"), _features(features_b, "features")
+    return bootstrap_two(a, b, frechet_distance, samples=resamples, seed=seed, lowest=0.0)
+
+
+def _gaussian(features: Reals) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean, and a matrix F with F F' = covariance."""
+    x = _features(features, "features")
+    if len(x) < 2:
+        raise DataError("a covariance needs at least two sketches; there is one")
+    middle = x.mean(axis=0)
+    centred = x - middle
+    values, vectors = np.linalg.eigh(centred.T @ centred / (len(x) - 1))
+    return middle, vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def precision_recall(
+    people: Reals, drawn: Reals, k: int = 3, *, block: int = _BLOCK
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Improved precision and recall (Kynkaanniemi et al. 2019), sample by sample; the figures are the means.
+
+    Around each sketch of a set lies a ball that reaches to its k-th nearest neighbour in the same set. Precision
+    ``(m,)``: whether a drawing lies in a ball of people's sketches (is it like something that people draw?). Recall
+    ``(n,)``: whether a sketch of people's lies in a ball of the drawings (is it something that the model draws?).
+    Both depend on the features, on k and on the numbers of sketches, which should be equal: more sketches give smaller
+    balls.
+
+    people: ``(n, d)``; drawn: ``(m, d)``. Raises DataError where a set has no more than k sketches.
+    """
+    theirs, ours = _features(people, "people"), _features(drawn, "drawn")
+    _check_width(theirs, ours)
+    for name, features in (("people's sketches", theirs), ("drawings", ours)):
+        if not 0 < k < len(features):
+            raise DataError(f"the {k}-th nearest neighbour needs more than {k} {name}; there are {len(features)}")
+    middle = theirs.mean(axis=0)
+    theirs, ours = theirs - middle, ours - middle
+    reach_theirs, reach_ours = _reach(theirs, k, block), _reach(ours, k, block)
+    precise, recalled = np.zeros(len(ours), bool), np.zeros(len(theirs), bool)
+    for rows in _blocks(len(theirs), block):
+        for columns in _blocks(len(ours), block):
+            squared = _distances(theirs[rows], ours[columns])
+            precise[columns] |= (squared <= reach_theirs[rows, None]).any(axis=0)
+            recalled[rows] |= (squared <= reach_ours[None, columns]).any(axis=1)
+    return precise, recalled
+
+
+def _reach(features: NDArray[np.float64], k: int, block: int) -> NDArray[np.float64]:
+    """Squared distance of each row to its k-th nearest other row."""
+    return np.concatenate([squared[:, -1] for _, squared in _nearest(features, k, block)])
+
+
+def _nearest(
+    features: NDArray[np.float64], k: int, block: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """The k nearest other rows of each row, nearest first, and their squared distances, a block of rows at a time."""
+    n = len(features)
+    for rows in _blocks(n, block):
+        names = np.empty((rows.stop - rows.start, 0), np.int64)
+        best = np.empty((rows.stop - rows.start, 0))
+        for columns in _blocks(n, block):
+            squared = _distances(features[rows], features[columns])
+            if rows == columns:
+                np.fill_diagonal(squared, np.inf)
+            offered = np.argpartition(squared, min(k, squared.shape[1]) - 1, axis=1)[:, :k]
+            names = np.concatenate([names, offered + columns.start], axis=1)
+            best = np.concatenate([best, np.take_along_axis(squared, offered, axis=1)], axis=1)
+            order = np.argsort(best, axis=1, kind="stable")[:, :k]
+            names, best = np.take_along_axis(names, order, axis=1), np.take_along_axis(best, order, axis=1)
+        yield names, best
+
+
+def _distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distances of rows near the origin, ``(rows of a, rows of b)``; what rounding alone can make is 0."""
+    size = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)
+    squared = a @ b.T
+    squared *= -2
+    squared += size
+    size *= 1e-13
+    squared[squared < size] = 0.0
+    return squared
+
+
+# -- variety ----------------------------------------------------------------------------------------------
+
+
+def variety(drawn: Reals, drawn_labels: Labels, people: Reals, people_labels: Labels) -> NDArray[np.float64]:
+    """How different several drawings of one input are, ``(inputs,)``: 0 = all the same, 1 = as two people's are.
+
+    Mean Euclidean distance between two drawings of the input, over the mean distance between two different people's
+    sketches of the input's category. It depends on the feature space and the temperature; state what it costs in Rec.
+
+    drawn: features ``(inputs, samples, d)``, two samples at least; drawn_labels: ``(inputs,)``; people: features
+    ``(n, d)``; people_labels: ``(n,)``. Raises DataError for a category that has no two different sketches.
+    """
+    drawn = np.asarray(drawn, np.float64)
+    people = _features(people, "people")
+    drawn_labels, people_labels = np.asarray(drawn_labels), np.asarray(people_labels)
+    if drawn.ndim != 3 or drawn.shape[1] < 2 or drawn.shape[2] != people.shape[1]:
+        raise ValueError(f"drawings (inputs, 2 or more samples, {people.shape[1]}) are needed; got {drawn.shape}")
+    if drawn_labels.shape != (len(drawn),) or people_labels.shape != (len(people),):
+        raise ValueError("each input and each of people's sketches needs its label")
+    samples = drawn.shape[1]
+    apart = np.zeros(len(drawn))
+    for i in range(1, samples):
+        apart += np.sqrt(np.square(drawn[:, i:] - drawn[:, :-i]).sum(axis=2)).sum(axis=1)
+    apart /= samples * (samples - 1) / 2
+    for label in np.unique(drawn_labels):
+        apart[drawn_labels == label] /= _mean_distance(people[people_labels == label], int(label))
+    return apart
+
+
+def _mean_distance(features: NDArray[np.float64], label: int) -> float:
+    """Mean distance between two different rows."""
+    n = len(features)
+    total = 0.0
+    if n > 1:
+        features = features - features.mean(axis=0)
+        for rows in _blocks(n, _BLOCK):
+            for columns in _blocks(n, _BLOCK):
+                total += float(np.sqrt(_distances(features[rows], features[columns])).sum())
+    if total == 0:
+        raise DataError(f"category {label} has no two different sketches by people, so variety has no unit there")
+    return total / (n * (n - 1))
+
+
+# -- latent space -----------------------------------------------------------------------------------------
+
+
+def neighbour_purity(codes: Reals, labels: Labels, k: int = 10, *, block: int = _BLOCK) -> NDArray[np.float64]:
+    """For each code, the share of its ``k`` nearest other codes with the same label, ``(n,)``.
+
+    It depends on k, on the number of codes and on the balance of the categories: by chance it is the category's share
+    of the set. codes: ``(n, z)``, Euclidean distance; labels: ``(n,)``. Raises DataError for fewer than k + 1 codes.
+    """
+    codes, labels = _features(codes, "codes"), np.asarray(labels)
+    if labels.shape != (len(codes),):
+        raise ValueError(f"each of {len(codes)} codes needs its label; got labels {labels.shape}")
+    if not 0 < k < len(codes):
+        raise DataError(f"{k} nearest neighbours need more than {k} codes; there are {len(codes)}")
+    nearest = np.concatenate([names for names, _ in _nearest(codes - codes.mean(axis=0), k, block)])
+    same: NDArray[np.float64] = (labels[nearest] == labels[:, None]).mean(axis=1)
+    return same
+
+
+def silhouette(codes: Reals, labels: Labels, *, sample: int = 5000, seed: int = 0) -> NDArray[np.float64]:
+    """Silhouettes of codes (Rousseeuw 1987), each from -1 to 1; their mean is the figure.
+
+    (b - a) / max(a, b): a, the mean distance to the codes of the same category; b, to those of the nearest other one.
+    It depends on the categories that are there. codes: ``(n, z)``; labels: ``(n,)``; of more than ``sample`` codes, a
+    random choice of that many stands for all.
+    Raises ModelError without scikit-learn, DataError where there are not two categories, or no two codes of one.
+    """
+    try:
+        from sklearn.metrics import silhouette_samples
+    except ImportError as error:
+        raise ModelError('silhouettes need scikit-learn: pip install "sketch-pix2seq[evaluate]"') from error
+    codes, labels = _features(codes, "codes"), np.asarray(labels)
+    if labels.shape != (len(codes),):
+        raise ValueError(f"each of {len(codes)} codes needs its label; got labels {labels.shape}")
+    if len(codes) > sample:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(codes), sample, replace=False))
+        codes, labels = codes[chosen], labels[chosen]
+    if not 1 < len(np.unique(labels)) < len(codes):
+        raise DataError("silhouettes need two categories or more, and more than one code in one of them")
+    return np.asarray(silhouette_samples(codes, labels), np.float64)
+
+
+# -- checks -----------------------------------------------------------------------------------------------
+
+
+def _features(values: Any, name: str) -> NDArray[np.float64]:
+    features = np.asarray(values, np.float64)
+    if features.ndim != 2:
+        raise ValueError(f"{name}: an array (n, d) is needed; got {features.shape}")
+    if not len(features):
+        raise DataError(f"{name}: no sketches")
+    if not np.isfinite(features).all():
+        raise ValueError(f"{name}: a number that is not finite")
+    return features
+
+
+def _check_width(a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"features of {a.shape[1]} and of {b.shape[1]} numbers cannot be compared")
+
+
+def _check_labels(labels: Labels, classes: int) -> None:
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"labels from {labels.min()} to {labels.max()} do not fit {classes} classes")

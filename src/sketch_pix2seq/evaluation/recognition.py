@@ -1,0 +1,88 @@
+"""The sketch classifier at work: ink in, names and features out, on ONNX Runtime.
+
+It is one file, ``classifier.onnx``, that carries its categories, renderer and training record. `train_classifier` in
+``evaluation/classifier.py`` makes one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.drawing.pretrained import BUNDLED
+from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.model.folder import from_plain
+from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.sketch import FloatArray, Sketch
+
+METADATA = "sketch_pix2seq.classifier"
+"""Key of the JSON in the graph's metadata."""
+_AT_ONCE = 256
+
+
+class Classifier:
+    """Names what a sketch shows. `load_classifier` opens one.
+
+    categories: the names, in the order of the logits. raster: how sketches are drawn for it. record: its training.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        import onnxruntime
+
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise ModelError(f"{path}: no such file; `sketch-pix2seq train-classifier` makes a classifier")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            about = json.loads(self._session.get_modelmeta().custom_metadata_map[METADATA])
+            self.categories: tuple[str, ...] = tuple(about["categories"])
+            self.raster = from_plain(RasterSpec, about["raster"])
+            self.record: Mapping[str, Any] = about["record"]
+        except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelError(
+                f"{path}: not a classifier that `sketch-pix2seq train-classifier` made ({reason})"
+            ) from error
+
+    def describe(self) -> str:
+        """In a few words: categories, size, and what it is worth."""
+        accuracy = self.record.get("accuracy")
+        worth = "" if accuracy is None else f", {accuracy:.1%} of its {self.record.get('split', 'test')} sketches right"
+        return f"{self.path.name}, {len(self.categories)} categories, {self.raster.size} x {self.raster.size}{worth}"
+
+    def look(self, sketches: Sequence[Sketch]) -> tuple[FloatArray, FloatArray]:
+        """Logits ``(n, categories)`` and features ``(n, d)`` of sketches, which are fitted first."""
+        return self.look_at_ink(ink_of(sketches, self.raster))
+
+    def look_at_ink(self, ink: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        """The same of ink ``(n, size, size)``, 255 = line."""
+        parts = []
+        for begin in range(0, len(ink), _AT_ONCE):
+            part = ink[begin : begin + _AT_ONCE].astype(np.float32) / np.float32(255)
+            parts.append(self._session.run(["logits", "features"], {"ink": part}))
+        if not parts:
+            raise ModelError("there is no sketch to recognise")
+        return np.concatenate([logits for logits, _ in parts]), np.concatenate([features for _, features in parts])
+
+
+def ink_of(sketches: Sequence[Sketch], raster: RasterSpec) -> NDArray[np.uint8]:
+    """Ink ``(n, size, size)`` of sketches, each fitted to the raster."""
+    ink = np.empty((len(sketches), raster.size, raster.size), np.uint8)
+    for place, sketch in zip(ink, sketches, strict=True):
+        place[:] = render(sketch, raster)
+    return ink
+
+
+def load_classifier(classifier: str | Path = BUNDLED) -> Classifier:
+    """The bundled classifier, or the one in a file."""
+    if str(classifier) == BUNDLED:
+        return Classifier(Path(str(resources.files("sketch_pix2seq"))) / "pretrained" / "classifier.onnx")
+    return Classifier(classifier)

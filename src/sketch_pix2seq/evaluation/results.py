@@ -1,0 +1,196 @@
+"""What an evaluation found, as values that are written to JSON and read back."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from sketch_pix2seq.errors import FormatError
+from sketch_pix2seq.files import write_whole
+from sketch_pix2seq.raster import RasterSpec
+
+T = TypeVar("T")
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % bootstrap interval, from ``n`` sketches."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Teacher-forced losses with z at its mean."""
+
+    l_r: Estimate
+    """A sketch's negative log likelihood over ``longest`` rows: the published normalisation."""
+    nats_point: Estimate
+    """Negative log likelihood in nats a point."""
+    longest: int
+    """N_max of the training split."""
+    l_kl: Estimate | None
+    """KL(q(z|x) || N(0, 1)) a sketch and number of z; None for a model whose z is not sampled."""
+    by_category: Mapping[str, Estimate]
+    """Nats a point."""
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """Rec: how often the classifier names the category that was meant."""
+
+    top1: Estimate
+    top3: Estimate
+    by_category: Mapping[str, Estimate]
+    """Top 1."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Rows: what was meant; columns: what the classifier said; both in the order of `Evaluation.categories`, the
+    classifier's other categories together in the last column."""
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Ret@k."""
+
+    gallery: int
+    temperature: float
+    at: Mapping[str, Estimate]
+    """k (as text) -> share."""
+    by_category: Mapping[str, Estimate]
+    """Ret@1."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Redrawings against people's sketches in the classifier's features."""
+
+    reference: int
+    """People's training sketches that both were compared with: as many, of the same categories."""
+    fid: Estimate
+    """Of the redrawings."""
+    fid_people: Estimate
+    """Of the test sketches that were redrawn: what FID is at its best with so many."""
+    precision: Estimate
+    recall: Estimate
+    precision_people: Estimate
+    recall_people: Estimate
+    neighbours: int
+    """k of precision and recall."""
+
+
+@dataclass(frozen=True)
+class Turing:
+    """A fresh CNN's accuracy at telling redrawings from people's sketches; 0.5 is indistinguishable."""
+
+    accuracy: Estimate
+    folds: int
+    learned_from: int
+    """Pictures that each CNN learned from, half of them people's."""
+    by_category: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class AtTemperature:
+    """Redrawings at one temperature, several of each input."""
+
+    temperature: float
+    samples: int
+    ended: Estimate
+    top1: Estimate | None
+    """Rec; None where the classifier knows none of the categories."""
+    variety: Estimate
+    """Mean distance between two redrawings of one input, over that between two people's sketches of one category."""
+
+
+@dataclass(frozen=True)
+class StrokeStatistic:
+    """One quantity of how things are drawn, in people's sketches and in the redrawings of the same."""
+
+    name: str
+    unit: str
+    people: Estimate
+    """Mean."""
+    redrawn: Estimate
+    """Mean."""
+    distance: Estimate
+    """Kolmogorov-Smirnov distance between the two distributions: 0 = alike, 1 = apart."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one model on one split of one set."""
+
+    model: str
+    """Where it came from."""
+    network: str
+    """The model in words."""
+    training: Mapping[str, Any]
+    """The model's own training record."""
+    data: str
+    split: str
+    categories: tuple[str, ...]
+    sketches: int
+    """Test sketches that were used."""
+    renderer: RasterSpec
+    """How ink was drawn for the classifier, for FID and for the Turing test."""
+    classifier: str
+    """Which, and how it was made."""
+    temperature: float
+    candidates: int
+    seed: int
+    seconds: float
+    machine: str
+    losses: Losses | None
+    people: Recognition | None
+    """The classifier on people's test sketches; None where it knows none of the categories."""
+    redrawn: Recognition | None
+    """The classifier on redrawings of the same."""
+    ended: Estimate
+    """Share of redrawings that ended by themselves."""
+    retrieval: Retrieval | None
+    distribution: Distribution | None
+    turing: Turing | None
+    """None where PyTorch was not there to train the CNN, or it was left out."""
+    temperatures: tuple[AtTemperature, ...]
+    strokes: tuple[StrokeStatistic, ...]
+
+
+def save_evaluation(evaluation: Evaluation, path: str | Path) -> Path:
+    """Write as JSON."""
+    text = json.dumps({"version": VERSION, **asdict(evaluation)}, indent=1)
+    return write_whole(path, (text + "\n").encode())
+
+
+def load_evaluation(path: str | Path) -> Evaluation:
+    """Read what `save_evaluation` wrote. Raises FormatError for anything else."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if content.pop("version", None) != VERSION:
+            raise ValueError(f"not of version {VERSION}")
+        return _typed(content, Evaluation)
+    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FormatError(path, f"not an evaluation that `sketch-pix2seq evaluate --json` wrote ({error})") from error
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """Plain JSON values as the types of the dataclasses above."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return None if value is None else _typed(value, next(o for o in options if o is not type(None)))
+    if is_dataclass(hint) and isinstance(hint, type):
+        hints = get_type_hints(hint)
+        return hint(**{f.name: _typed(value[f.name], hints[f.name]) for f in fields(hint)})
+    if origin is tuple:
+        return tuple(_typed(item, options[0]) for item in value)
+    if hint is not Any and origin is not None and issubclass(origin, Mapping):
+        return {str(key): _typed(item, options[1]) for key, item in value.items()}
+    return value
