@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ TINY = (
 """Flags that make training a matter of a second, for any recipe."""
 QUICK = "--samples 2 --candidates 1 --max-points 8"
 """Flags that make drawing with an untaught model short: it does not know when to end."""
+
+
+ALONE = [name for name in COMMANDS if name != "study"]
+"""Commands without sub-commands; tests/cli/test_study.py has the other's."""
 
 
 def called(line: str) -> int:
@@ -57,6 +62,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert called("prepare some.ndjson set.arrow") == 0
+        assert called("prepare some.ndjson dogs.arrow --categories pig=dog") == 0
         assert called(f"train --data set.arrow --out run {TINY}") == 0
     return folder
 
@@ -119,6 +125,17 @@ GOOD = [
     ),
     Case("export run --data set.arrow --out again", tuple(f"again/{name}" for name in MODEL), "model: again"),
     Case(f"train --data set.arrow --start-from run --out tuned {TINY}", ("tuned/model/config.json",), "draw with it"),
+    Case(
+        "train-classifier --data set.arrow --out c.onnx --steps 2 --batch 8 --width 8",
+        ("c.onnx",),
+        "evaluate MODEL --data set.arrow --classifier c.onnx",
+    ),
+    Case(
+        "evaluate run --data set.arrow --no-turing --candidates 1 --out e.json",
+        ("e.json",),
+        "2 sketches of 2 categories, split 'test' of set.arrow",
+    ),
+    Case("evaluate run --data set.arrow --split valid --no-turing --candidates 1 --json", (), '"split": "valid"'),
     Case(f"train --data set.arrow --out run {TINY} --steps 3", ("run/sheets/step-0000003.png",), "model: run/model"),
 ]
 
@@ -224,6 +241,22 @@ WRONG = [
     ("export mine --data set.arrow", "no checkpoint there"),
     ("export spoilt --data set.arrow", "spoilt/checkpoint.safetensors: not a checkpoint of this version"),
     ("export run --data missing.arrow", "missing.arrow: no such file"),
+    ("evaluate run --data missing.arrow", "missing.arrow: no such file"),
+    ("evaluate missing --data set.arrow", "missing: no such folder"),
+    ("evaluate run --data set.arrow --classifier cat.png", "cat.png: not a classifier"),
+    ("evaluate run --data set.arrow --classifier missing.onnx", "missing.onnx: no such file"),
+    ("evaluate run --data set.arrow --samples 1", "variety needs at least 2 samples"),
+    ("evaluate run --data set.arrow --temperature -1", "temperatures cannot be below 0"),
+    ("evaluate bundled --data dogs.arrow", "has nothing of what the model was trained on (airplane, "),
+    ("train-classifier --data missing.arrow", "missing.arrow: no such file"),
+    ("train-classifier --data dogs.arrow", "dogs.arrow has one category; a classifier needs at least two"),
+    ("train-classifier --data set.arrow --batch 0", "must be at least 1"),
+    ("reproduce --data missing.arrow", "missing.arrow: no such file"),
+    ("reproduce --budget 0", "the budget must be above 0 minutes"),
+    ("reproduce --limit 3", "limit must be 0 or at least 10"),
+    ("study serve", "no study there yet; --data SET.arrow"),
+    ("study serve --data missing.arrow", "missing.arrow: no such file"),
+    ("study report nowhere", "no study there"),
 ]
 
 
@@ -280,8 +313,9 @@ def test_ctrl_c_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch, capsys: 
     def interrupted(settings: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module(f"sketch_pix2seq.cli.{name}"), "run", interrupted)
-    assert called(f"{name} something" if name == "look" else name) == 130
+    monkeypatch.setattr(module_of(name), "run", interrupted)
+    words = {"look": "look something", "study": "study report"}
+    assert called(words.get(name, name)) == 130
     assert capsys.readouterr() == ("", "sketch-pix2seq: stopped\n")
 
 
@@ -304,7 +338,7 @@ def entries(help_text: str) -> dict[str, str]:
     return {flag.rstrip(","): " ".join(rest.split()) for flag, rest in found}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALONE)
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert called(f"{name} --help") == 0
     out, err = capsys.readouterr()
@@ -321,8 +355,12 @@ def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def settings_of(name: str) -> type[Any]:
-    kind: type[Any] = import_module(f"sketch_pix2seq.cli.{name}").Settings
+    kind: type[Any] = module_of(name).Settings
     return kind
+
+
+def module_of(name: str) -> ModuleType:
+    return import_module(f"sketch_pix2seq.cli.{name.replace('-', '_')}")
 
 
 @pytest.mark.parametrize("line", ["", "help", "-h", "--help"])
@@ -345,13 +383,16 @@ CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
     "prepare": ("paths: [mine, set.arrow]\nlimit: null", {"paths": (Path("mine"), Path("set.arrow")), "limit": None}),
     "train": ("recipe: cnn-kl\noptimiser: {learning_rate: 1e-4}\nsteps: 7", {"recipe": "cnn-kl", "steps": 7}),
     "export": ("out: folder", {"out": Path("folder")}),
+    "evaluate": ("temperatures: [0.1, 1]\nturing: false", {"temperatures": (0.1, 1.0), "turing": False}),
+    "train-classifier": ("steps: 5\naugment: {rotation: 3}", {"steps": 5}),
+    "reproduce": ("budget: 5\none: cat", {"budget": 5.0, "one": "cat"}),
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALONE)
 def test_every_command_takes_settings_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(import_module(f"sketch_pix2seq.cli.{name}"), "run", given.append)
+    monkeypatch.setattr(module_of(name), "run", given.append)
     text, expected = CONFIGURED[name]
     path = tmp_path / "settings.yaml"
     path.write_text(text)

@@ -30,7 +30,7 @@ def points_of(sketches: list[Sketch]) -> Points:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_it_is_the_loss_of_training(folders: dict[str, Path], kind: str) -> None:  # noqa: F811
+def test_it_is_the_loss_of_training(folders: dict[str, Path], kind: str) -> None:
     rng = np.random.default_rng(3)
     sketches = [random_sketch(rng, strokes=k).fit() for k in (2, 5, 1, 3)]
     found = likelihood(Model(OnnxRuntime(folders[kind])), sketches)

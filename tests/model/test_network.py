@@ -100,7 +100,7 @@ def test_kl_is_that_of_normal_distributions() -> None:
     settings = settings_of("deep", "lstm", canvas=False, sample=True)
     network = Network(settings, SequenceSpec("first", 30.0)).eval()
     batch = batch_of([random_sketch(np.random.default_rng(3)) for _ in range(3)], network.sequence)
-    mu, log_variance = network._posterior(batch)
+    mu, log_variance = network.posterior(network.encoder(batch.ink))
     assert log_variance is not None
     posterior = torch.distributions.Normal(mu, (0.5 * log_variance).exp())
     expected = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0.0, 1.0)).mean(1).sum()

@@ -12,7 +12,7 @@ from sketch_pix2seq.evaluation.settings import ClassifierSettings
 
 @dataclass(frozen=True)
 class Settings(ClassifierSettings):
-    """Train the sketch classifier by which `evaluate` measures, on the training split of a set. Goes on where it stopped.
+    """Train the sketch classifier by which `evaluate` measures, on a training split. Goes on where it stopped.
 
     sketch-pix2seq train-classifier --data mine.arrow --out mine-classifier.onnx
     """

@@ -65,7 +65,7 @@ class Runtime(Protocol):
         ...
 
     def encode_rows(self, rows: FloatArray, lengths: NDArray[np.int32]) -> Posterior:
-        """stroke-5 rows ``(n, time, 5)`` and their lengths ``(n,)`` -> what an encoder that reads strokes makes of them."""
+        """stroke-5 rows ``(n, time, 5)`` with lengths ``(n,)`` -> what an encoder that reads strokes makes of them."""
         ...
 
     def start(self, code: FloatArray) -> DrawingState:

@@ -39,7 +39,7 @@ LabelledInk = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 class SketchClassifier(nn.Module):
-    """Four stages of residual 3x3 convolutions, each half as large and twice as wide as the one before; mean; linear."""
+    """Four stages of residual 3x3 convolutions, each half as large and twice as wide as the last; mean; linear."""
 
     def __init__(self, classes: int, width: int = 32, blocks: int = 1, dropout: float = 0.2) -> None:
         super().__init__()

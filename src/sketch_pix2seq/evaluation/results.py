@@ -176,7 +176,8 @@ def load_evaluation(path: str | Path) -> Evaluation:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if content.pop("version", None) != VERSION:
             raise ValueError(f"not of version {VERSION}")
-        return _typed(content, Evaluation)
+        found: Evaluation = _typed(content, Evaluation)
+        return found
     except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise FormatError(path, f"not an evaluation that `sketch-pix2seq evaluate --json` wrote ({error})") from error
 

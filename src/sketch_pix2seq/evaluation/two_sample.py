@@ -53,7 +53,13 @@ def turing_test(
     steps = max(_STEPS, round(passes * 2 * learning / batch))
     for fold in range(folds):
         settings = ClassifierSettings(
-            steps=steps, batch=batch, width=width, warmup=steps // 10, smoothing=0.0, average=0.98, seed=seed * folds + fold + 1
+            steps=steps,
+            batch=batch,
+            width=width,
+            warmup=steps // 10,
+            smoothing=0.0,
+            average=0.98,
+            seed=seed * folds + fold + 1,
         )
         torch.manual_seed(settings.seed)
         network = SketchClassifier(2, settings.width, settings.blocks, settings.dropout)

@@ -1,9 +1,10 @@
 """The canvas: what the decoder imagines of the picture, and what it has drawn of it.
 
 The published decoder must find in z, by additive gates alone, what lies around the pen. Here z is unfolded once into a
-coarse picture of features; at each row the decoder reads it at the pen's place, beside a tally of the ink that it has
-laid so far. Everything still comes from z, so a code alone is enough to draw. The features also have to predict the
-pixels (compare the pixel decoder of RPCL-pix2seq), which teaches the encoder early.
+coarse picture of features, which must also predict the pixels (compare the pixel decoder of RPCL-pix2seq). At each row
+the decoder reads the features at the pen's place, beside a tally of the ink that it has laid so far, and looks at the
+imagined pixels and the laid ink through a window around the pen. Everything still comes from z, so a code alone is
+enough to draw.
 """
 
 from __future__ import annotations
@@ -15,69 +16,97 @@ from torch.nn import functional as F
 from sketch_pix2seq.model.settings import ModelSettings
 
 CELL = 4
-"""Pixels of the raster a side of a cell."""
+"""Pixels of the raster a side of a cell of features."""
+FINE = 2
+"""Pixels between two nodes of the tally."""
+STEP = 1.25
+"""Pixels between two places of the window."""
+WINDOW_FEATURES = 64
+"""Numbers that the window is condensed to."""
 _SAMPLES = 4
 """Places along a segment at which its ink is tallied."""
 
 
 class Canvas(nn.Module):
-    """Features on a grid of ``grid x grid`` cells, each 4 x 4 pixels of the raster."""
+    """Features on a grid of ``grid x grid`` cells, each 4 x 4 pixels, and a tally on ``nodes x nodes`` points."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         channels = settings.canvas_channels
         self.grid = settings.raster.size // CELL
+        self.nodes = settings.raster.size // FINE + 1
         self.size, self.pixels_per_unit = settings.raster.size, settings.raster.pixels_per_unit
-        self.channels = channels
+        self.channels, self.side = channels, settings.canvas_window
         coarse = self.grid // 2
         self.unfold = nn.Linear(settings.z_size, channels * coarse * coarse)
         self.convolutions = nn.ModuleList([nn.Conv2d(channels, channels, 3, 1, 1) for _ in range(2)])
         self.to_pixels = nn.Conv2d(channels, CELL * CELL, 1)
+        self.condense = nn.Linear(2 * self.side * self.side, WINDOW_FEATURES) if self.side else None
+        places = (torch.arange(self.side) - (self.side - 1) / 2) * STEP
+        self.register_buffer("places", torch.cartesian_prod(places, places).flip(1), persistent=False)
+        hat = torch.tensor([0.5, 1.0, 0.5])
+        self.register_buffer("hat", (hat[:, None] * hat)[None, None], persistent=False)
 
     @property
     def out_features(self) -> int:
-        """Numbers a row: features and tally at the pen, its place, and the whole tally."""
-        return self.channels + 1 + 2 + self.grid * self.grid
+        """Numbers a row: features and tally at the pen, its place, the whole tally, and the window."""
+        return self.channels + 1 + 2 + self.grid * self.grid + (WINDOW_FEATURES if self.side else 0)
 
-    def imagine(self, code: Tensor) -> Tensor:
-        """Codes ``(n, z)`` -> features ``(n, channels, grid, grid)``."""
+    def imagine(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes ``(n, z)`` -> features ``(n, channels, grid, grid)`` and logits of the ink ``(n, size, size)``."""
         x = self.unfold(code).unflatten(1, (self.channels, self.grid // 2, self.grid // 2))
         x = F.interpolate(F.silu(x), scale_factor=2.0, mode="nearest")
         for convolution in self.convolutions:
             x = F.silu(convolution(x))
-        return x
-
-    def pixels(self, features: Tensor) -> Tensor:
-        """Logits of the ink ``(n, size, size)``."""
-        return F.pixel_shuffle(self.to_pixels(features), CELL)[:, 0]
-
-    def weights(self, place: Tensor) -> tuple[Tensor, Tensor]:
-        """Bilinear weights ``(..., grid)`` down and across, of places ``(..., 2)`` in canvas units from the centre."""
-        cell = (place * self.pixels_per_unit + ((self.size - 1) / 2 - (CELL - 1) / 2)) / CELL
-        distance = (cell.unsqueeze(-1) - torch.arange(self.grid, device=place.device, dtype=place.dtype)).abs()
-        hat = F.relu(1 - distance)
-        return hat[..., 1, :], hat[..., 0, :]
+        return x, F.pixel_shuffle(self.to_pixels(x), CELL)[:, 0]
 
     def tally(self, before: Tensor, after: Tensor, drawn: Tensor) -> Tensor:
-        """Ink ``(n, grid * grid)`` that segments lay, in cell sides; drawn ``(n,)`` is 1 where the pen was down."""
+        """Ink ``(n, nodes * nodes)`` that segments lay, in cell sides; drawn ``(n,)`` is 1 where the pen was down.
+
+        before, after: ``(n, 2)`` places in canvas units from the centre.
+        """
         fractions = (torch.arange(_SAMPLES, device=before.device, dtype=before.dtype) + 0.5) / _SAMPLES
         places = before[:, None] + (after - before)[:, None] * fractions[None, :, None]
-        down, across = self.weights(places)
+        # The nodes begin half a pixel outside, so that those of the cells are every second one.
+        down, across = _hats((self._pixel(places) + 0.5) / FINE, self.nodes)
         length = (after - before).square().sum(1).sqrt() * (self.pixels_per_unit / CELL / _SAMPLES) * drawn
         return torch.bmm((down * length[:, None, None]).transpose(1, 2), across).flatten(1)
 
-    def look(self, features: Tensor, tally: Tensor, place: Tensor) -> Tensor:
-        """What the decoder is told at a row ``(rows, out_features)``.
+    def look(self, features: Tensor, pixels: Tensor, tally: Tensor, place: Tensor) -> Tensor:
+        """What the decoder is told at each of ``time`` rows of n drawings ``(time, n, out_features)``.
 
-        features: ``(n, grid * grid, channels)``, with rows = n times any number in a leading time dimension of
-        ``place`` ``(..., n, 2)`` and ``tally`` ``(..., n, grid * grid)``.
+        features: ``(n, grid * grid, channels)``; pixels: ``(n, size, size)`` in 0..1; tally: ``(time, n, nodes *
+        nodes)``; place: ``(time, n, 2)`` in canvas units from the centre.
         """
-        down, across = self.weights(place)
+        down, across = _hats((self._pixel(place) - (CELL - 1) / 2) / CELL, self.grid)
         at_pen = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(-2)
-        if at_pen.dim() == 2:
-            seen = torch.bmm(at_pen[:, None], features)[:, 0]
-        else:
-            seen = torch.bmm(at_pen.transpose(0, 1), features).transpose(0, 1)
-        laid = torch.tanh(tally)
-        laid_here = (at_pen * laid).sum(-1, keepdim=True)
-        return torch.cat([seen, laid_here, place / 128.0, laid], dim=-1)
+        seen = torch.bmm(at_pen.transpose(0, 1), features).transpose(0, 1)
+        nodes = tally.flatten(0, 1).view(-1, 1, self.nodes, self.nodes)
+        laid = torch.tanh(F.conv2d(nodes, self.get_buffer("hat"), stride=2)).view(*tally.shape[:2], -1)
+        told = [seen, (at_pen * laid).sum(-1, keepdim=True), place / 128.0, laid]
+        if self.condense is not None:
+            told.append(F.silu(self.condense(self._window(pixels, nodes, place))))
+        return torch.cat(told, dim=-1)
+
+    def _window(self, pixels: Tensor, nodes: Tensor, place: Tensor) -> Tensor:
+        """Imagined pixels and laid ink around the pen ``(time, n, 2 side^2)``."""
+        time, n = place.shape[:2]
+        around = self._pixel(place).unsqueeze(2) + self.get_buffer("places")
+        imagined = _sampled(pixels[:, None], around.transpose(0, 1) * (2 / (self.size - 1)) - 1)
+        laid = _sampled(nodes, (around + 0.5).view(time * n, 1, -1, 2) * (2 / FINE / (self.nodes - 1)) - 1)
+        return torch.cat([imagined[:, 0].transpose(0, 1), torch.tanh(laid).view(time, n, -1)], dim=-1)
+
+    def _pixel(self, place: Tensor) -> Tensor:
+        """Places in canvas units from the centre, as pixels of the raster."""
+        return place * self.pixels_per_unit + (self.size - 1) / 2
+
+
+def _hats(at: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Bilinear weights ``(..., count)`` down and across of places ``(..., 2)`` given in nodes of a grid."""
+    distance = (at.unsqueeze(-1) - torch.arange(count, device=at.device, dtype=at.dtype)).abs()
+    hat = F.relu(1 - distance)
+    return hat[..., 1, :], hat[..., 0, :]
+
+
+def _sampled(picture: Tensor, at: Tensor) -> Tensor:
+    return F.grid_sample(picture, at, "bilinear", "zeros", align_corners=True)

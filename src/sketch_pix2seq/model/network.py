@@ -99,10 +99,10 @@ class Network(nn.Module):
         rows = previous
         pixel = mu.new_zeros(())
         if self.canvas is not None:
-            features = self.canvas.imagine(code)
-            logits = self.canvas.pixels(features).float()
+            features, logits = self.canvas.imagine(code)
+            logits = logits.float()
             pixel = F.binary_cross_entropy_with_logits(logits, batch.ink[:, 0], reduction="none").mean(dim=(1, 2)).sum()
-            rows = torch.cat([previous, self._looks(features.flatten(2).transpose(1, 2), batch, previous)], dim=1)
+            rows = torch.cat([previous, self._looks(features, logits.detach().sigmoid(), batch, previous)], dim=1)
         state = initial_state(self.to_state(code), self.core.state_sizes)
         hidden = self.core.sequence(rows, self.core.constant(code), state, batch.counts)
         mixture = mixtures.split(self.head(hidden))
@@ -114,8 +114,10 @@ class Network(nn.Module):
     def _encoded(self, batch: Tensors) -> Tensor:
         if isinstance(self.encoder, SequenceEncoder):
             rows = torch.cat([batch.offsets, F.one_hot(batch.pen, 3).float()], dim=1)
-            return self.encoder(rows, torch.tensor(batch.counts))
-        return self.encoder(batch.ink)
+            features: Tensor = self.encoder(rows, torch.tensor(batch.counts))
+        else:
+            features = self.encoder(batch.ink)
+        return features
 
     def posterior(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         """The encoder's features ``(n, f)`` -> mean and log variance of z ``(n, z)``; None where z is not sampled."""
@@ -133,7 +135,7 @@ class Network(nn.Module):
         rows = torch.cat([batch.offsets, F.one_hot(batch.pen, 3).float()], dim=1)
         return _shifted(rows, self.start_row(len(batch.ink), rows.device), batch.counts)
 
-    def _looks(self, features: Tensor, batch: Tensors, previous: Tensor) -> Tensor:
+    def _looks(self, features: Tensor, pixels: Tensor, batch: Tensors, previous: Tensor) -> Tensor:
         """What the canvas tells at each packed row."""
         assert self.canvas is not None
         counts = batch.counts
@@ -146,7 +148,7 @@ class Network(nn.Module):
             laid = self.canvas.tally(from_, batch.before, down_before)
             tally = laid.new_zeros(steps * n, laid.shape[1]).index_copy(0, at, laid).view(steps, n, -1).cumsum(0)
             place = batch.before.new_zeros(steps * n, 2).index_copy(0, at, batch.before).view(steps, n, 2)
-        looked = self.canvas.look(features.float(), tally, place)
+        looked = self.canvas.look(features.flatten(2).transpose(1, 2).float(), pixels, tally, place)
         return looked.flatten(0, 1).index_select(0, at)
 
     # -- drawing ------------------------------------------------------------------------------------------
@@ -166,10 +168,11 @@ class Network(nn.Module):
         state = initial_state(self.to_state(code), self.core.state_sizes)
         fixed: State = (self.core.constant(code),)
         if self.canvas is not None:
-            fixed = (*fixed, self.canvas.imagine(code).flatten(2).transpose(1, 2))
+            features, logits = self.canvas.imagine(code)
+            fixed = (*fixed, features.flatten(2).transpose(1, 2), logits.sigmoid())
             n = len(code)
-            cells = self.canvas.grid * self.canvas.grid
-            blank = (code[:, :1] * 0).expand(n, cells), (code[:, :1] * 0).expand(n, 2), code[:, :1] * 0
+            nodes = self.canvas.nodes * self.canvas.nodes
+            blank = (code[:, :1] * 0).expand(n, nodes), (code[:, :1] * 0).expand(n, 2), code[:, :1] * 0
             state = (*state, *blank)
         return fixed, state
 
@@ -184,7 +187,7 @@ class Network(nn.Module):
             tally, before, down = extra
             place = before + row[:, :2] * self.sequence.scale
             tally = tally + self.canvas.tally(before, place, down[:, 0])
-            rows = torch.cat([row, self.canvas.look(fixed[1], tally, place)], dim=1)
+            rows = torch.cat([row, self.canvas.look(fixed[1], fixed[2], tally[None], place[None])[0]], dim=1)
             extra = (tally, place, row[:, 2:3])
         moved = self.core.step(rows, fixed[0], state[:cores])
         return mixtures.split(self.head(moved[0])), (*moved, *extra)

@@ -43,6 +43,8 @@ class ModelSettings:
     """The decoder imagines the picture from z, and sees it around the pen beside what it has drawn so far."""
     canvas_channels: int = 64
     """Channels of the imagined picture."""
+    canvas_window: int = 11
+    """Side of the window around the pen, in places 1.25 pixels apart; 0 = the decoder has none."""
     start: Start = "centre"
     """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     raster: RasterSpec = RasterSpec()

@@ -71,6 +71,15 @@ def export_run(run_folder: Path, out: Path, data: Path) -> Path:
 
     Raises FileError where there is no checkpoint.
     """
+    network, info = load_run(run_folder, data)
+    return write_folder(out, network, info.categories, info.training)
+
+
+def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
+    """The network of a run with its averaged weights as its last checkpoint has them, trained on the set ``data``.
+
+    Raises FileError where there is no checkpoint.
+    """
     checkpoint = run_folder / CHECKPOINT
     if not checkpoint.exists():
         raise FileError(checkpoint, "no checkpoint there; give the folder that `train --out` wrote")
@@ -79,7 +88,8 @@ def export_run(run_folder: Path, out: Path, data: Path) -> Path:
     sketches = SketchSet.open(data)
     network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale))
     network.load_state_dict(average_of(tensors))
-    return write_folder(out, network, sketches.categories, training_record(sketches, settings, progress))
+    record = training_record(sketches, settings, progress)
+    return network.eval(), ModelInfo(network.settings, network.sequence, sketches.categories, record)
 
 
 def is_main_process() -> bool:

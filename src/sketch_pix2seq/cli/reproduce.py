@@ -1,0 +1,62 @@
+"""`sketch-pix2seq reproduce`: the paper's comparison, within a time budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from sketch_pix2seq.cli.console import console, progress, stderr
+from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.evaluation.experiments import ReproduceSettings, reproduce
+from sketch_pix2seq.evaluation.report import write_report
+
+
+@dataclass(frozen=True)
+class Settings(ReproduceSettings):
+    """Repeat the paper's comparison: train its four models and ours alike, test them, and write a report.
+
+    sketch-pix2seq reproduce --data drawings.arrow --budget 60 --out reproduction
+
+    Trains each model on one category, on five, and on all of the set. The same command goes on where it was stopped;
+    when everything is done it writes the report again. The budget fits the machine as it is at the start.
+    """
+
+    data: Path = Path("drawings.arrow")
+    """The set, as `sketch-pix2seq prepare` makes it."""
+    out: Path = Path("reproduction")
+    """Folder for runs, results and report."""
+
+
+def run(settings: Settings) -> None:
+    """Run or go on, and say where the report is."""
+    try:
+        import matplotlib  # noqa: F401
+        import openTSNE  # noqa: F401
+        import sklearn  # noqa: F401
+
+        import sketch_pix2seq.training.run  # noqa: F401
+    except ImportError as error:
+        raise ModelError(
+            f'this needs more packages: pip install "sketch-pix2seq[train,evaluate]" ({error.name} is missing)'
+        ) from error
+    plain = ReproduceSettings(**{f.name: getattr(settings, f.name) for f in fields(ReproduceSettings)})
+    said = ""
+    with progress() as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            nonlocal said
+            bar.update(task, description=what, completed=done, total=total or None)
+            part = what.split(":")[0]
+            if bar.disable and part != said:
+                stderr().print(part, markup=False, soft_wrap=True)
+            said = part
+
+        plan = reproduce(settings.data, settings.out, plain, on_progress=show)
+        show("writing the report", 0, 0)
+        page, text = write_report(settings.out)
+    console().print(
+        f"{plan.steps} steps of each model; report: {page} (and {text})",
+        markup=False,
+        soft_wrap=True,
+    )

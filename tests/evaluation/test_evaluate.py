@@ -1,0 +1,156 @@
+"""Everything at once, on a small set: every figure is there, in its bounds, and repeatable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
+from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.errors import DataError, FormatError
+from sketch_pix2seq.evaluation.evaluate import evaluate
+from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
+from sketch_pix2seq.evaluation.results import Evaluation, load_evaluation, save_evaluation
+from sketch_pix2seq.evaluation.settings import EvaluateSettings
+from sketch_pix2seq.model.export import write_folder
+from sketch_pix2seq.sketch import Sketch
+from tests.drawing.conftest import KINDS, fixed_network
+
+SETTINGS = EvaluateSettings(temperatures=(0.1, 1.0), samples=2, inputs=6, turing=False, candidates=1)
+
+
+@pytest.fixture(scope="session")
+def shapes_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows rings and crosses by name alone: its weights are noise."""
+    folder = tmp_path_factory.mktemp("shapes-model") / "model"
+    return write_folder(folder, fixed_network(KINDS["canvas"]), ["cross", "ring"], {"steps": 3})
+
+
+class Copyist(Model):
+    """Draws every sketch as it is."""
+
+    def draw_all(
+        self, sources: Sequence[object], samples: int = 1, *, settings: DrawSettings = DrawSettings(), **_: object
+    ) -> list[list[Sketch]]:
+        drawn = [source for source in sources if isinstance(source, Sketch)]
+        return [[sketch.with_(metadata={"ended": True})] * samples for sketch in drawn]
+
+
+@pytest.fixture(scope="session")
+def found(shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]) -> Evaluation:
+    classifier = load_classifier(quick_classifier[0])
+    return evaluate(load_model(shapes_model), SketchSet.open(shapes), SETTINGS, name="noise", classifier=classifier)
+
+
+def test_every_figure_of_a_model_that_cannot_draw(found: Evaluation) -> None:
+    assert found.sketches == 60
+    assert found.categories == ("cross", "ring")
+    assert found.people is not None
+    assert found.redrawn is not None
+    assert found.people.top1.value == 1.0
+    assert found.redrawn.top1.value < 0.8
+    assert found.redrawn.top3.value == 1.0  # of two categories
+    assert np.sum(found.redrawn.confusion) == 60
+    assert [len(row) for row in found.redrawn.confusion] == [3, 3]
+    assert found.retrieval is not None
+    assert found.retrieval.gallery == 60
+    assert found.retrieval.at["1"].value < 0.3
+    assert found.retrieval.at["50"].value >= found.retrieval.at["10"].value >= found.retrieval.at["1"].value
+    assert found.distribution is not None
+    assert found.distribution.fid.value > 3 * found.distribution.fid_people.value
+    assert found.distribution.recall.value < found.distribution.recall_people.value
+    assert found.losses is not None
+    assert found.losses.l_kl is None
+    assert found.losses.longest == 14
+    assert found.losses.nats_point.low < found.losses.nats_point.value < found.losses.nats_point.high
+    assert found.losses.l_r.value == pytest.approx(
+        found.losses.nats_point.value * (30 * 14 + 30 * 4) / 60 / 14, rel=1e-6
+    )
+    assert [at.temperature for at in found.temperatures] == [0.1, 1.0]
+    assert all(at.variety.value > 0 for at in found.temperatures)
+    assert found.turing is None
+    assert found.strokes
+
+
+def test_a_perfect_copyist(shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]) -> None:
+    copyist = Copyist(load_model(shapes_model).runtime)
+    settings = replace(SETTINGS, temperatures=(0.2,))
+    found = evaluate(copyist, SketchSet.open(shapes), settings, classifier=load_classifier(quick_classifier[0]))
+    assert found.redrawn == found.people
+    assert found.retrieval is not None
+    assert found.retrieval.at["1"].value == 1.0
+    assert found.distribution is not None
+    assert found.distribution.fid.value == found.distribution.fid_people.value
+    assert found.temperatures[0].variety.value == 0
+    assert all(statistic.distance.value == 0 for statistic in found.strokes)
+
+
+def test_the_same_seed_gives_the_same_figures(
+    found: Evaluation, shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
+) -> None:
+    classifier = load_classifier(quick_classifier[0])
+    again = evaluate(load_model(shapes_model), SketchSet.open(shapes), SETTINGS, name="noise", classifier=classifier)
+    assert replace(again, seconds=0.0) == replace(found, seconds=0.0)
+
+
+def test_a_limit_is_spread_over_the_categories(
+    shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
+) -> None:
+    limited = replace(SETTINGS, limit=7, temperatures=())
+    classifier = load_classifier(quick_classifier[0])
+    found = evaluate(load_model(shapes_model), SketchSet.open(shapes), limited, classifier=classifier)
+    assert found.sketches == 7
+    assert found.people is not None
+    assert sorted(estimate.n for estimate in found.people.by_category.values()) == [3, 4]
+    assert found.temperatures == ()
+
+
+class Stranger(Classifier):
+    """A classifier of other things."""
+
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        super().__init__(path)
+        self.categories = names
+
+
+@pytest.mark.parametrize(("names", "rec"), [(("cat", "dog"), None), (("cat", "ring"), 30)])
+def test_categories_that_the_classifier_does_not_know(
+    shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float], names: tuple[str, ...], rec: int | None
+) -> None:
+    settings = replace(SETTINGS, temperatures=(0.5,))
+    stranger = Stranger(quick_classifier[0], names)
+    found = evaluate(load_model(shapes_model), SketchSet.open(shapes), settings, classifier=stranger)
+    if rec is None:
+        assert found.people is None
+        assert found.temperatures[0].top1 is None
+    else:
+        assert found.people is not None
+        assert found.people.top1.n == rec
+        assert list(found.people.by_category) == ["ring"]
+    assert found.distribution is not None
+
+
+def test_a_set_of_other_things_is_refused(
+    house: Sketch, tmp_path: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
+) -> None:
+    with SketchSetWriter(tmp_path / "houses.arrow") as writer:
+        for _ in range(3):
+            writer.add(house, "test")
+    houses, classifier = SketchSet.open(tmp_path / "houses.arrow"), load_classifier(quick_classifier[0])
+    with pytest.raises(DataError, match=r"nothing of what the model was trained on \(cross, ring\)"):
+        evaluate(load_model(shapes_model), houses, SETTINGS, classifier=classifier)
+
+
+def test_figures_survive_the_disk(found: Evaluation, tmp_path: Path) -> None:
+    path = save_evaluation(found, tmp_path / "found.json")
+    again = load_evaluation(path)
+    assert asdict(again) == {**asdict(found), "training": dict(found.training)}
+    assert again.people == found.people
+    path.write_text(path.read_text().replace('"gallery"', '"hall"'))
+    with pytest.raises(FormatError, match="not an evaluation"):
+        load_evaluation(path)

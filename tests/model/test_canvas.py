@@ -1,0 +1,90 @@
+"""The canvas: ink is tallied where it was laid, and the window shows what lies around the pen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sketch_pix2seq.model.canvas import CELL, STEP, Canvas
+from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.sketch import Sketch
+
+SETTINGS = ModelSettings(z_size=8, canvas_channels=8)
+
+
+def canvas() -> Canvas:
+    torch.manual_seed(0)
+    return Canvas(SETTINGS).eval()
+
+
+def unit(pixels: float) -> float:
+    """Pixels as canvas units."""
+    return pixels / RasterSpec().pixels_per_unit
+
+
+def test_the_tally_is_the_length_of_the_line_in_cells() -> None:
+    before, after = torch.tensor([[-60.0, 20.0], [10.0, 0.0]]), torch.tensor([[40.0, -30.0], [10.0, 50.0]])
+    laid = canvas().tally(before, after, torch.tensor([1.0, 0.0]))
+    assert laid.shape == (2, 25 * 25)
+    length = float((after - before)[0].norm()) * RasterSpec().pixels_per_unit / CELL
+    torch.testing.assert_close(laid.sum(1), torch.tensor([length, 0.0]))
+
+
+def test_the_cells_tally_has_bilinear_weights() -> None:
+    """The sum over the nodes with weights 1/2, 1, 1/2 is the tally of a grid twice as coarse."""
+    c = canvas()
+    place = torch.tensor([[[13.0, -41.0]]])
+    tally = torch.zeros(1, 1, 625)
+    laid_at = torch.tensor([[-33.0, 57.0]])
+    tally[0] = c.tally(laid_at, laid_at + torch.tensor([[1e-3, 0.0]]), torch.ones(1)) * 1e3
+    looked = c.look(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), tally, place)
+    cells = torch.atanh(looked[0, 0, 11 : 11 + 144]).view(12, 12) / (RasterSpec().pixels_per_unit / CELL)
+    centre = (torch.arange(12) * CELL + 1.5).double()
+    at = laid_at.double()[0] * RasterSpec().pixels_per_unit + 23.5
+    expected = (1 - (at[1] - centre).abs() / CELL).clamp(0)[:, None] * (1 - (at[0] - centre).abs() / CELL).clamp(0)
+    torch.testing.assert_close(cells.double(), expected, atol=2e-3, rtol=0)
+
+
+def test_the_window_shows_the_picture_around_the_pen() -> None:
+    c = canvas()
+    ink = render(
+        Sketch((np.array([[0, 0], [255, 0], [255, 255], [0, 255], [0, 0]]), np.array([[60, 60], [90, 80]]))),
+        RasterSpec(),
+    )
+    pixels = torch.from_numpy(ink.astype(np.float32) / 255)[None]
+    pen = torch.tensor([[[unit(-9.0), unit(-12.0)]]])
+    nodes = c.tally(torch.tensor([[unit(-9.0), unit(-12.0)]]), torch.tensor([[unit(-9.0), unit(-6.0)]]), torch.ones(1))
+    window = c._window(pixels, nodes.view(1, 1, 25, 25), pen)[0, 0].view(2, 11, 11)
+    for row, down in enumerate((np.arange(11) - 5) * STEP):
+        for column, across in enumerate((np.arange(11) - 5) * STEP):
+            y, x = 23.5 - 12 + down, 23.5 - 9 + across
+            y0, x0 = int(np.floor(y)), int(np.floor(x))
+            corners = pixels[0, y0 : y0 + 2, x0 : x0 + 2]
+            fy, fx = y - y0, x - x0
+            weights = torch.tensor([[(1 - fy) * (1 - fx), (1 - fy) * fx], [fy * (1 - fx), fy * fx]])
+            assert abs(float(window[0, row, column]) - float((corners * weights).sum())) < 1e-4
+    laid = window[1]
+    assert float(laid[5:10, 4:7].mean()) > 5 * float(laid[:4].mean())  # below the pen, not above
+
+
+def test_without_a_window_the_canvas_tells_less() -> None:
+    plain = Canvas(ModelSettings(z_size=8, canvas_channels=8, canvas_window=0))
+    looked = plain.look(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), torch.zeros(2, 1, 625), torch.zeros(2, 1, 2))
+    assert looked.shape == (2, 1, plain.out_features) == (2, 1, 8 + 1 + 2 + 144)
+
+
+def test_the_window_does_not_teach_the_pixels() -> None:
+    """The imagined pixels learn from the picture alone; what looks at them learns to read them."""
+    from sketch_pix2seq.model.network import Network
+    from sketch_pix2seq.sequence import SequenceSpec
+    from tests.model.test_network import batch_of
+
+    network = Network(ModelSettings(z_size=8, encoder_size=64, decoder_size=16, mixtures=2), SequenceSpec("centre", 30))
+    sketch = Sketch((np.array([[0, 0], [100, 50], [255, 255]], np.float32),))
+    losses = network(batch_of([sketch], network.sequence))
+    (losses.offset + losses.pen).backward()
+    assert network.canvas is not None
+    assert network.canvas.to_pixels.weight.grad is None
+    assert network.canvas.condense is not None
+    assert network.canvas.condense.weight.grad is not None
