@@ -40,6 +40,11 @@ class Canvas(nn.Module):
         coarse = self.grid // 2
         self.unfold = nn.Linear(settings.z_size, channels * coarse * coarse)
         self.convolutions = nn.ModuleList([nn.Conv2d(channels, channels, 3, 1, 1) for _ in range(2)])
+        self.refine = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1), nn.SiLU(), nn.Conv2d(channels, channels, 3, 1, 1)
+        )
+        nn.init.zeros_(self.refine[2].weight)
+        nn.init.zeros_(self.refine[2].bias)
         self.to_pixels = nn.Conv2d(channels, CELL * CELL, 1)
         self.condense = nn.Linear(2 * self.side * self.side, WINDOW_FEATURES) if self.side else None
         places = (torch.arange(self.side) - (self.side - 1) / 2) * STEP
@@ -58,6 +63,7 @@ class Canvas(nn.Module):
         x = F.interpolate(F.silu(x), scale_factor=2.0, mode="nearest")
         for convolution in self.convolutions:
             x = F.silu(convolution(x))
+        x = x + self.refine(x)
         return x, F.pixel_shuffle(self.to_pixels(x), CELL)[:, 0]
 
     def tally(self, before: Tensor, after: Tensor, drawn: Tensor) -> Tensor:

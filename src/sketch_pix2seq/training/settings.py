@@ -26,7 +26,7 @@ class LossSettings:
     """eta at the first step; it rises to 1."""
     kl_rate: float = 0.99995
     """R: eta = 1 - (1 - kl_start) R^step."""
-    pixel_weight: float = 0.25
+    pixel_weight: float = 2.0
     """w_pixel: weight of the imagined picture's cross-entropy; only with a canvas."""
 
     def eta(self, step: int) -> float:
