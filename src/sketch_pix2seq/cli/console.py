@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from rich.console import Console
@@ -23,6 +25,27 @@ def stderr() -> Console:
 def warn(message: str) -> None:
     """One line on stderr about something that was skipped or is odd, printed above any progress bar."""
     stderr().print(f"warning: {message}", markup=False, soft_wrap=True, style="yellow")
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for work in several parts, told of (part, done, total); without a terminal, each part is a line on stderr.
+
+    What follows a colon in a part's name is shown in the bar alone.
+    """
+    said = ""
+    with progress() as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            nonlocal said
+            bar.update(task, description=what, completed=done, total=total or None)
+            part = what.split(":")[0]
+            if bar.disable and part != said:
+                stderr().print(part, markup=False, soft_wrap=True)
+            said = part
+
+        yield show
 
 
 def progress() -> Progress:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.cli.console import console, stages, warn
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.evaluation.evaluate import evaluate
@@ -51,8 +51,7 @@ def run(settings: Settings) -> None:
     sketches = SketchSet.open(settings.data)
     classifier = load_classifier(settings.classifier)
     plain = EvaluateSettings(**{f.name: getattr(settings, f.name) for f in fields(EvaluateSettings)})
-    with progress() as bar:
-        task = bar.add_task("evaluating", total=None)
+    with stages() as show:
         found = evaluate(
             model,
             sketches,
@@ -60,7 +59,7 @@ def run(settings: Settings) -> None:
             name=settings.model,
             split=settings.split,
             classifier=classifier,
-            on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            on_progress=show,
         )
     if settings.turing and found.turing is None:
         warn('the Turing test was left out: it needs PyTorch (pip install "sketch-pix2seq[train]") and more sketches')

@@ -32,6 +32,8 @@ COMMANDS = {
 }
 """Every command with its line in the help; each is a module of this package (- as _) with `Settings` and `run`."""
 
+_NESTED = ("train", "train-classifier")
+"""Commands whose settings hold others; their flags are written with both names: --augment.drop."""
 _CONFIG = "--config FILE.yaml reads any of these settings from a file; flags come last."
 
 
@@ -86,7 +88,7 @@ def parse(kind: type[Any], name: str, words: Sequence[str], default: Any = None)
         prog=f"{PROGRAM} {name}",
         description=f"{cleandoc(kind.__doc__ or '').rstrip()}\n\n{_CONFIG}",
         args=list(words),
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone) if name != "train" else (),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone) if name not in _NESTED else (),
         **extra,
     )
 

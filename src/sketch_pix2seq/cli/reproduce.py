@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from sketch_pix2seq.cli.console import console, progress, stderr
+from sketch_pix2seq.cli.console import console, stages
 from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.evaluation.experiments import ReproduceSettings, reproduce
 from sketch_pix2seq.evaluation.report import write_report
@@ -40,18 +40,7 @@ def run(settings: Settings) -> None:
             f'this needs more packages: pip install "sketch-pix2seq[train,evaluate]" ({error.name} is missing)'
         ) from error
     plain = ReproduceSettings(**{f.name: getattr(settings, f.name) for f in fields(ReproduceSettings)})
-    said = ""
-    with progress() as bar:
-        task = bar.add_task("starting", total=None)
-
-        def show(what: str, done: int, total: int) -> None:
-            nonlocal said
-            bar.update(task, description=what, completed=done, total=total or None)
-            part = what.split(":")[0]
-            if bar.disable and part != said:
-                stderr().print(part, markup=False, soft_wrap=True)
-            said = part
-
+    with stages() as show:
         plan = reproduce(settings.data, settings.out, plain, on_progress=show)
         show("writing the report", 0, 0)
         page, text = write_report(settings.out)

@@ -43,8 +43,6 @@ class Canvas(nn.Module):
         self.refine = nn.Sequential(
             nn.Conv2d(channels, channels, 3, 1, 1), nn.SiLU(), nn.Conv2d(channels, channels, 3, 1, 1)
         )
-        nn.init.zeros_(self.refine[2].weight)
-        nn.init.zeros_(self.refine[2].bias)
         self.to_pixels = nn.Conv2d(channels, CELL * CELL, 1)
         self.condense = nn.Linear(2 * self.side * self.side, WINDOW_FEATURES) if self.side else None
         places = (torch.arange(self.side) - (self.side - 1) / 2) * STEP
