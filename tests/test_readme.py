@@ -75,7 +75,7 @@ def test_a_command_line_parses(line: str, monkeypatch: pytest.MonkeyPatch, tmp_p
         (tmp_path / "mine.yaml").write_text(next(blocks("yaml")).text)
         monkeypatch.chdir(tmp_path)
         given: list[object] = []
-        monkeypatch.setattr(import_module(f"sketch_pix2seq.cli.{words[1]}"), "run", given.append)
+        monkeypatch.setattr(import_module(f"sketch_pix2seq.cli.{words[1].replace('-', '_')}"), "run", given.append)
         main(words[1:])
         assert len(given) == 1
     elif words[0] == "python":
