@@ -40,3 +40,8 @@ class SettingsError(SketchError):
 
 class ModelError(SketchError):
     """A model folder that is missing, incomplete or of another make."""
+
+
+def missing_package(error: ImportError, what: str, extra: str) -> ModelError:
+    """The error to raise where an import of an extra's packages failed; ``what`` is what needs them."""
+    return ModelError(f'{what} needs more packages: pip install "sketch-pix2seq[{extra}]" ({error.name} is missing)')

@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 
 from sketch_pix2seq.cli.console import console
-from sketch_pix2seq.errors import ModelError, SettingsError
+from sketch_pix2seq.errors import SettingsError, missing_package
 from sketch_pix2seq.model.folder import RUN_MODEL
 
 
@@ -34,9 +34,7 @@ def run(settings: Settings) -> None:
     try:
         from sketch_pix2seq.training.run import export_run
     except ImportError as error:
-        raise ModelError(
-            f'exporting needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)'
-        ) from error
+        raise missing_package(error, "exporting", "train") from error
     (folder,) = settings.runs
     out = settings.out or folder / RUN_MODEL
     console().print(f"model: {export_run(folder, out, settings.data)}", markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from sketch_pix2seq.cli.console import console, stages
-from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.evaluation.experiments import ReproduceSettings, reproduce
 from sketch_pix2seq.evaluation.report import write_report
 
@@ -36,9 +36,7 @@ def run(settings: Settings) -> None:
 
         import sketch_pix2seq.training.run  # noqa: F401
     except ImportError as error:
-        raise ModelError(
-            f'this needs more packages: pip install "sketch-pix2seq[train,evaluate]" ({error.name} is missing)'
-        ) from error
+        raise missing_package(error, "this", "train,evaluate") from error
     plain = ReproduceSettings(**{f.name: getattr(settings, f.name) for f in fields(ReproduceSettings)})
     with stages() as show:
         plan = reproduce(settings.data, settings.out, plain, on_progress=show)

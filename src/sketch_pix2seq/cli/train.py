@@ -9,7 +9,7 @@ from typing import Any
 
 from sketch_pix2seq.cli.console import console, stderr, warn
 from sketch_pix2seq.cli.main import overlaid, read_yaml, take_option
-from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.recipes.catalogue import DEFAULT, load_recipe
 from sketch_pix2seq.training.settings import TrainSettings
 
@@ -63,9 +63,7 @@ def run(settings: Settings) -> None:
         from sketch_pix2seq.training.run import is_main_process
         from sketch_pix2seq.training.run import run as train_run
     except ImportError as error:
-        raise ModelError(
-            f'training needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)'
-        ) from error
+        raise missing_package(error, "training", "train") from error
     from sketch_pix2seq.drawing.pretrained import model_folder
 
     plain = TrainSettings(**{f.name: getattr(settings, f.name) for f in fields(TrainSettings)})

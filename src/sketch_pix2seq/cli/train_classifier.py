@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from sketch_pix2seq.cli.console import console, progress
-from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.evaluation.settings import ClassifierSettings
 
 
@@ -28,9 +28,7 @@ def run(settings: Settings) -> None:
     try:
         from sketch_pix2seq.evaluation.classifier import train_classifier
     except ImportError as error:
-        raise ModelError(
-            f'training needs more packages: pip install "sketch-pix2seq[train]" ({error.name} is missing)'
-        ) from error
+        raise missing_package(error, "training", "train") from error
     plain = ClassifierSettings(**{f.name: getattr(settings, f.name) for f in fields(ClassifierSettings)})
     with progress() as bar:
         task = bar.add_task("training", total=plain.steps)
