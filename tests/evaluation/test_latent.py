@@ -20,7 +20,6 @@ from sketch_pix2seq.evaluation.latent import (
     latent_map,
     load_latent,
     save_latent,
-    spread,
     write_map,
 )
 
@@ -29,16 +28,6 @@ def clusters(n: int, categories: int, apart: float, seed: int = 0) -> tuple[NDAr
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % categories
     return rng.normal(size=(categories, 16))[labels] * apart + rng.normal(size=(n, 16)), labels
-
-
-def test_codes_are_taken_evenly_and_alike_each_time() -> None:
-    labels = np.array([0] * 100 + [1] * 10 + [2] * 3)
-    chosen = spread(labels, 23, seed=4)
-    assert np.bincount(labels[chosen]).tolist() == [10, 10, 3]
-    assert (np.diff(chosen) > 0).all()
-    assert np.array_equal(chosen, spread(labels, 23, seed=4))
-    assert not np.array_equal(chosen, spread(labels, 23, seed=5))
-    assert len(spread(labels, 1000)) == len(labels)
 
 
 def test_figures_are_high_where_categories_lie_apart() -> None:

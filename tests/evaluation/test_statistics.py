@@ -15,6 +15,7 @@ from sketch_pix2seq.evaluation.statistics import (
     kolmogorov_smirnov,
     mean,
     share,
+    spread,
     wilson_interval,
 )
 
@@ -157,3 +158,13 @@ def test_d_prime_by_hand_and_at_the_ends() -> None:
         d_prime(3, 4, 0, 0)
     with pytest.raises(ValueError, match="not possible"):
         d_prime(-1, 4, 2, 2)
+
+
+def test_categories_are_taken_evenly_and_alike_each_time() -> None:
+    labels = np.array([0] * 100 + [1] * 10 + [2] * 3)
+    chosen = spread(labels, 23, seed=4)
+    assert np.bincount(labels[chosen]).tolist() == [10, 10, 3]
+    assert (np.diff(chosen) > 0).all()
+    assert np.array_equal(chosen, spread(labels, 23, seed=4))
+    assert not np.array_equal(chosen, spread(labels, 23, seed=5))
+    assert len(spread(labels, 1000)) == len(labels)

@@ -25,7 +25,7 @@ from sketch_pix2seq.evaluation.results import (
     Turing,
 )
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
-from sketch_pix2seq.evaluation.statistics import bootstrap, by_group, share
+from sketch_pix2seq.evaluation.statistics import bootstrap, by_group, share, spread
 from sketch_pix2seq.evaluation.strokes import stroke_statistics
 from sketch_pix2seq.machine import machine
 from sketch_pix2seq.sketch import FloatArray, Sketch
@@ -102,29 +102,17 @@ def evaluate(
 
 def _chosen(model: Model, sketches: SketchSet, split: Split, settings: EvaluateSettings) -> NDArray[np.int64]:
     """Which sketches: of the split and the model's categories, at most ``limit``, evenly over the categories."""
-    known = [sketches.indices(split, c) for c in sketches.categories if c in model.info.categories]
-    known = [indices for indices in known if len(indices)]
-    if sum(map(len, known)) < 2:
+    known = [c for c, name in enumerate(sketches.categories) if name in model.info.categories]
+    chosen = sketches.indices(split)
+    chosen = chosen[np.isin(sketches.category_ids[chosen], known)]
+    if len(chosen) < 2:
         raise DataError(
             f"{sketches.path}: its split {split!r} has nothing of what the model was trained on "
             f"({', '.join(model.info.categories[:8])}{', ...' if len(model.info.categories) > 8 else ''})"
         )
-    return _evenly(known, settings.limit, settings.seed)
-
-
-def _evenly(groups: Sequence[NDArray[np.int64]], limit: int, seed: int) -> NDArray[np.int64]:
-    """At most ``limit`` of all groups together (0 = all), by chance, as evenly as they allow, in ascending order."""
-    rng = np.random.default_rng(seed)
-    shuffled = [rng.permutation(group) for group in groups]
-    if limit:
-        each = np.zeros(len(groups), np.int64)
-        left = limit
-        while left and (each < [len(g) for g in groups]).any():
-            open_ = [i for i, g in enumerate(groups) if each[i] < len(g)][:left]
-            each[open_] += 1
-            left -= len(open_)
-        shuffled = [group[:n] for group, n in zip(shuffled, each, strict=True)]
-    return np.sort(np.concatenate(shuffled))
+    if not settings.limit:
+        return chosen
+    return chosen[spread(sketches.category_ids[chosen], settings.limit, settings.seed)]
 
 
 def _drawn(
@@ -270,11 +258,10 @@ def _temperatures(
     tell: OnProgress,
 ) -> tuple[AtTemperature, ...]:
     """One row a temperature, of the same inputs: every category that has two sketches to compare with."""
-    groups = [np.flatnonzero(labels == c) for c in range(len(used))]
-    groups = [group for group in groups if len(group) > 1]
-    if not groups:
+    comparable = np.flatnonzero(np.bincount(labels)[labels] > 1)
+    if not len(comparable):
         return ()
-    inputs = _evenly(groups, min(settings.inputs, sum(map(len, groups))), settings.seed)
+    inputs = comparable[spread(labels[comparable], settings.inputs, settings.seed)]
     found = []
     for temperature in settings.temperatures:
         draw = replace(DrawSettings(), temperature=temperature, candidates=1)
@@ -282,7 +269,7 @@ def _temperatures(
         drawn = _drawn(model, sources, settings.samples, draw, settings.seed, tell, f"temperature {temperature:g}")
         flat = [drawing for several in drawn for drawing in several]
         logits, features = classifier.look(flat)
-        spread = metrics.variety(
+        varieties = metrics.variety(
             features.reshape(len(inputs), settings.samples, -1), labels[inputs], people_features, labels
         )
         rec = _recognition(classifier, logits, np.repeat(labels[inputs], settings.samples), used)
@@ -292,7 +279,7 @@ def _temperatures(
                 samples=settings.samples,
                 ended=share(np.array([bool(drawing.metadata["ended"]) for drawing in flat])),
                 top1=None if rec is None else rec.top1,
-                variety=bootstrap(spread),
+                variety=bootstrap(varieties),
             )
         )
     return tuple(found)

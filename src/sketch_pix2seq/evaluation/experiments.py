@@ -35,11 +35,11 @@ from sketch_pix2seq.evaluation.latent import (
     latent_figures,
     latent_map,
     save_latent,
-    spread,
     write_map,
 )
 from sketch_pix2seq.evaluation.results import Evaluation, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
+from sketch_pix2seq.evaluation.statistics import spread
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.formats import write_sketches
 from sketch_pix2seq.machine import machine

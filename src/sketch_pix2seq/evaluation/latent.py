@@ -53,17 +53,6 @@ class LatentFigures:
     """What purity is where codes say nothing of the category: that two codes at random are of one category."""
 
 
-def spread(labels: NDArray[np.integer], limit: int = MOST, seed: int = 0) -> NDArray[np.int64]:
-    """Indices of at most ``limit`` labels, in order, the categories as evenly as they can be had."""
-    rng = np.random.default_rng(seed)
-    turn = np.empty(len(labels), np.int64)
-    for label in np.unique(labels):
-        places = np.flatnonzero(labels == label)
-        turn[rng.permutation(places)] = np.arange(len(places))
-    order = np.lexsort((rng.permutation(len(labels)), turn))
-    return np.sort(order[:limit])
-
-
 def latent_figures(codes: NDArray[np.floating], labels: NDArray[np.integer], seed: int = 0) -> LatentFigures:
     """Silhouette and purity of codes ``(n, z)`` with their categories ``(n,)``, each with its interval.
 
@@ -104,7 +93,7 @@ def latent_map(codes: NDArray[np.floating], seed: int = 0) -> NDArray[np.float64
     """Places ``(n, 2)`` of codes ``(n, z)`` on a plane, by t-SNE (van der Maaten & Hinton 2008; openTSNE).
 
     Exact neighbours, perplexity 30 (fewer for few codes), first placed by principal components; the same codes and
-    seed give the same map. Give it at most some thousand codes: see `spread`.
+    seed give the same map. Give it at most some thousand codes: see `statistics.spread`.
     Raises ModelError without openTSNE, DataError for under five codes.
     """
     try:

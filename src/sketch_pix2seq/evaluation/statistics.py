@@ -22,6 +22,17 @@ def mean(values: NDArray[Any]) -> float:
     return float(np.mean(values, dtype=np.float64))
 
 
+def spread(labels: NDArray[np.integer], limit: int, seed: int = 0) -> NDArray[np.int64]:
+    """Indices of at most ``limit`` labels, in order, the categories as evenly as they can be had."""
+    rng = np.random.default_rng(seed)
+    turn = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        turn[rng.permutation(places)] = np.arange(len(places))
+    order = np.lexsort((rng.permutation(len(labels)), turn))
+    return np.sort(order[:limit])
+
+
 # -- bootstrap --------------------------------------------------------------------------------------------
 
 
