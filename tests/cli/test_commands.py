@@ -33,8 +33,8 @@ QUICK = "--samples 2 --candidates 1 --max-points 8"
 """Flags that make drawing with an untaught model short: it does not know when to end."""
 
 
-ALONE = [name for name in COMMANDS if name != "study"]
-"""Commands without sub-commands; tests/cli/test_study.py has the other's."""
+ALONE = [name for name in COMMANDS if name not in ("create", "study")]
+"""Commands without sub-commands; tests/cli/test_create.py and test_study.py have the others'."""
 
 
 def called(line: str) -> int:
@@ -104,7 +104,7 @@ class Case:
     says: str = ""
 
 
-MODEL = ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors")
+MODEL = ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors", "prior.npz")
 DRAWN = ("drawings/cat-1.svg", "drawings/cat-2.svg", "drawings/sheet.png")
 GOOD = [
     Case("convert cat.svg out.ndjson", ("out.ndjson",), "1 drawing from 1 file -> out.ndjson"),
@@ -119,12 +119,22 @@ GOOD = [
     Case(f"draw cat.png --model run/model {QUICK}", DRAWN, "2 drawings of 1 picture -> drawings"),
     Case(f"draw cat.svg --model run {QUICK} --runtime torch", DRAWN),
     Case(
+        f"draw --category pig --model run {QUICK}",
+        ("drawings/pig-1.svg", "drawings/pig-2.svg", "drawings/sheet.png"),
+        "2 drawings of pig -> drawings",
+    ),
+    Case(f"draw --category any --spread 1 --model run {QUICK}", ("drawings/any-2.svg", "drawings/sheet.png")),
+    Case(
         f"draw mine cat.npz --model run {QUICK} --format png,gif,ndjson --limit 1 --out d",
         ("d/0-1.png", "d/cat-001-2.gif", "d/3.ndjson", "d/sheet.png"),
         "10 drawings of 5 pictures",
     ),
     Case("export run --data set.arrow --out again", tuple(f"again/{name}" for name in MODEL), "model: again"),
-    Case(f"train --data set.arrow --start-from run --out tuned {TINY}", ("tuned/model/config.json",), "draw with it"),
+    Case(
+        f"train --data set.arrow --from run --recipe default --out tuned {TINY}",
+        ("tuned/model/config.json",),
+        "draw with it",
+    ),
     Case(
         "train-classifier --data set.arrow --out c.onnx --steps 2 --batch 8 --width 8",
         ("c.onnx",),
@@ -178,7 +188,7 @@ def test_download(here: Path, mirror: str, capsys: pytest.CaptureFixture[str]) -
 # -- what a user can get wrong ----------------------------------------------------------------------------------
 
 WRONG = [
-    ("drew", "no command 'drew'; did you mean draw? there are draw, convert"),
+    ("drew", "no command 'drew'; did you mean draw? there are draw, create, convert"),
     ("xyzzy", "no command 'xyzzy'; there are draw"),
     ("draw", "name at least one picture"),
     ("draw missing.png --model run", "missing.png: no such file"),
@@ -200,6 +210,10 @@ WRONG = [
     ("draw cat.svg --model run --candidates 0", "candidates must be at least 1"),
     ("draw cat.svg --model run --limit 0", "limit must be at least 1"),
     ("draw cat.svg --model run --seed -1", "the seed must be a whole number from 0"),
+    ("draw cat.svg --category pig --model run", "or else draw --category NAME"),
+    ("draw --category pgi --model run", "no category 'pgi'; did you mean 'pig'?"),
+    ("draw --category pig --spread -1 --model run", "the spread cannot be below 0"),
+    ("draw --category pig --model half", "half: the model has no prior.npz"),
     ("draw cat.svg --model run --format pdf", "no format 'pdf'; there are svg, png"),
     ("draw cat.svg --model run --width-mm 0", "a width of 0.0 mm is not possible"),
     ("draw cat.svg --model run --out cat.png", "cat.png: "),
@@ -230,7 +244,7 @@ WRONG = [
     ("train --data set.arrow --batch.max-points 1 --out new", "the split 'train' has no sketch of at most 1 points"),
     (f"train --data set.arrow --out run {TINY} --seed 2", "run holds a run with other settings (seed)"),
     (f"train --data set.arrow --out spoilt {TINY}", "spoilt/checkpoint.safetensors: not a checkpoint of this version"),
-    ("train --data set.arrow --start-from missing", "missing: no such folder"),
+    ("train --data set.arrow --from missing", "missing: no such folder"),
     ("train --config broken.yaml", "broken.yaml: not readable as YAML"),
     ("train --config list.yaml", "list.yaml: it must hold settings"),
     ("train --config unknown.yaml", "unknown.yaml: no setting 'stepps'; there are batch, "),
@@ -279,6 +293,7 @@ def damage(here: Path) -> None:
     graph = here / "cut" / "decoder.onnx"
     graph.write_bytes(graph.read_bytes()[:2000])
     (here / "half" / "decoder.onnx").unlink()
+    (here / "half" / "prior.npz").unlink()
     (here / "half" / "model.safetensors").unlink()
     (here / "spoilt").mkdir()
     checkpoint = (here / "run" / "checkpoint.safetensors").read_bytes()
@@ -328,7 +343,8 @@ def flags(kind: type[Any], prefix: str = "") -> Iterator[str]:
         if is_dataclass(field.default):
             yield from flags(type(field.default), f"{prefix}{field.name}.")
         elif "Positional" not in str(field.type):
-            yield f"--{prefix}{field.name}".replace("_", "-")
+            name = "from" if field.name == "start_from" else field.name
+            yield f"--{prefix}{name}".replace("_", "-")
 
 
 def entries(help_text: str) -> dict[str, str]:

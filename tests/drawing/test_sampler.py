@@ -10,12 +10,13 @@ import pytest
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Posterior
-from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
+from sketch_pix2seq.drawing.sampler import SampleSettings, begin, draw_codes, draw_on
 from sketch_pix2seq.errors import PictureError, SettingsError, SketchError
+from sketch_pix2seq.evaluation.likelihood import likelihood
 from sketch_pix2seq.model.folder import ModelInfo
 from sketch_pix2seq.model.settings import ModelSettings
-from sketch_pix2seq.sequence import SequenceSpec
-from sketch_pix2seq.sketch import FloatArray, Sketch
+from sketch_pix2seq.sequence import PEN_END, SequenceSpec, rows_of
+from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 from tests.conftest import random_sketch
 from tests.drawing.conftest import KINDS
 
@@ -100,6 +101,76 @@ def test_finished_drawings_take_no_more_work_and_long_ones_are_cut() -> None:
         assert drawing.n_points <= 10
         assert drawing.metadata["ended"] or drawing.n_points == 10
     assert not all(d.metadata["ended"] for d in drawings)
+
+
+def rows_of_drawing(drawing: Sketch, info: ModelInfo) -> FloatArray:
+    """The model's own rows of a drawing that it made."""
+    middle = [[1, 0, -CANVAS_SIZE / 2], [0, 1, -CANVAS_SIZE / 2]]
+    first = info.sequence.start == "first"
+    rows = (drawing if first else drawing.transform(middle)).to_stroke5(implicit_origin=first)[:-1]
+    rows[:, :2] /= info.sequence.scale
+    return rows.astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_drawing_goes_on_from_its_own_rows(folders: dict[str, Path], kind: str) -> None:
+    """Given its first rows, the same code and seed finish the same drawing."""
+    runtime = load_model(folders[kind]).runtime
+    code = np.random.default_rng(1).normal(size=(1, 8)).astype(np.float32)
+    settings = SampleSettings(0.5, 1.0, 20)
+    (whole,) = draw_codes(runtime, code, [3], settings)
+    rows = rows_of_drawing(whole, runtime.info)
+    for given in (1, len(rows) // 2, len(rows)):
+        begun = begin(runtime, code, rows[None, :given])
+        (again,) = draw_on(runtime, begun, [3], settings)
+        assert [len(s) for s in again.strokes] == [len(s) for s in whole.strokes]
+        np.testing.assert_allclose(again.points(), whole.points(), atol=0.05)
+        assert again.metadata == whole.metadata
+
+
+def test_begun_drawings_do_not_depend_on_their_neighbours(folders: dict[str, Path]) -> None:
+    runtime = load_model(folders["canvas"]).runtime
+    rng = np.random.default_rng(0)
+    codes, rows = rng.normal(size=(5, 8)).astype(np.float32), np.zeros((5, 4, 5), np.float32)
+    rows[..., :2], rows[..., 2] = rng.normal(size=(5, 4, 2)), 1
+    settings = SampleSettings(1.0, 1.0, 30)
+    begun = begin(runtime, codes, rows)
+    together = draw_on(runtime, begun, range(5), settings)
+    for i in range(5):
+        alone = begin(runtime, codes[i : i + 1], rows[i : i + 1])
+        assert alone.log_likelihood[0] == pytest.approx(begun.log_likelihood[i], abs=1e-3)
+        for other in (alone, begun.select(np.array([i]))):
+            np.testing.assert_allclose(
+                draw_on(runtime, other, [i], settings)[0].points(), together[i].points(), atol=0.05
+            )
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_likelihood_of_given_rows_is_that_of_whole_sketches(
+    folders: dict[str, Path], house: Sketch, kind: str
+) -> None:
+    model = load_model(folders[kind])
+    rows = rows_of(house, model.info.sequence)
+    code = model.encode_sketches([house])
+    begun = begin(model.runtime, code, rows[None, :-1])
+    mixture, _ = model.runtime.step(rows[-2:-1], begun.state)
+    whole = likelihood(model, [house])
+    expected = -float(whole.offset[0] + whole.pen[0]) - float(mixture.log_pen[0, PEN_END])
+    assert begun.log_likelihood[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_pen_that_is_down_lifts_as_often_as_the_model_says() -> None:
+    runtime = Constant((0.5, 0.3, 0.2))
+    rows = np.zeros((4000, 2, 5), np.float32)
+    rows[:, :, 2] = 1
+    settings = SampleSettings(temperature=0.2, pen_temperature=0.5, max_points=10)
+    begun = begin(runtime, np.zeros((4000, 1), np.float32), rows)
+    drawings = draw_on(runtime, begun, range(4000), settings)
+    lifted = np.mean([len(d.strokes[0]) == 2 and len(d) > 1 for d in drawings])
+    down, up, end = np.array([0.5, 0.3, 0.2]) ** 2 / np.sum(np.array([0.5, 0.3, 0.2]) ** 2)
+    assert lifted == pytest.approx(up / (up + down) * (1 - end), abs=0.03)
+    with pytest.raises(SettingsError, match="max_points"):
+        draw_on(runtime, begun, range(4000), SampleSettings(max_points=1))
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:

@@ -70,6 +70,7 @@ def evaluation(
         ),
         turing=None if turing is None else Turing(near(turing, spread), 3, 260, {}),
         temperatures=(),
+        healing=(),
         strokes=(),
     )
 

@@ -18,7 +18,7 @@ from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.results import Evaluation, load_evaluation, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 from sketch_pix2seq.model.export import write_folder
-from sketch_pix2seq.sketch import Sketch
+from sketch_pix2seq.sketch import FloatArray, Sketch
 from tests.drawing.conftest import KINDS, fixed_network
 
 SETTINGS = EvaluateSettings(temperatures=(0.1, 1.0), samples=2, inputs=6, turing=False, candidates=1)
@@ -73,6 +73,8 @@ def test_every_figure_of_a_model_that_cannot_draw(found: Evaluation) -> None:
     )
     assert [at.temperature for at in found.temperatures] == [0.1, 1.0]
     assert all(at.variety.value > 0 for at in found.temperatures)
+    assert [at.damage for at in found.healing] == [0.1, 0.3, 0.5]
+    assert all(at.gallery == 60 and at.retrieved.n == 6 for at in found.healing)
     assert found.turing is None
     assert found.strokes
 
@@ -108,6 +110,31 @@ def test_a_limit_is_spread_over_the_categories(
     assert found.people is not None
     assert sorted(estimate.n for estimate in found.people.by_category.values()) == [3, 4]
     assert found.temperatures == ()
+
+
+def test_healing_that_gives_back_the_whole_sketch(
+    shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
+) -> None:
+    sketches = SketchSet.open(shapes)
+
+    class Healer(Copyist):
+        """Draws the whole sketch, if the ink that it is shown is less than that of the sketch."""
+
+        def draw_codes(self, codes: FloatArray, samples: int = 1, **_: object) -> list[list[Sketch]]:
+            people = [sketches[int(i)].fit() for i in sketches.indices("test")]
+            whole = self.encode_sketches(people)
+            near = np.square(codes[:, None] - whole).sum(axis=2).argmin(axis=1)
+            assert np.abs(codes - whole[near]).max() > 0
+            return [[replace(people[i], metadata={"ended": True})] for i in near]
+
+    healer = Healer(load_model(shapes_model).runtime)
+    settings = replace(SETTINGS, temperatures=(), damages=(0.1,), inputs=20)
+    found = evaluate(healer, sketches, settings, classifier=load_classifier(quick_classifier[0]))
+    (healed,) = found.healing
+    assert (healed.damage, healed.gallery, healed.retrieved.n) == (0.1, 60, 20)
+    assert healed.retrieved.value > 0.4
+    assert healed.top1 is not None
+    assert healed.top1.n == 20
 
 
 class Stranger(Classifier):

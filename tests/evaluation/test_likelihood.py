@@ -11,9 +11,10 @@ from scipy.stats import multivariate_normal
 
 from sketch_pix2seq.data.batches import collate
 from sketch_pix2seq.data.store import Points
+from sketch_pix2seq.drawing.density import log_density
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.runtime import MixtureArrays, OnnxRuntime
-from sketch_pix2seq.evaluation.likelihood import likelihood, log_density
+from sketch_pix2seq.evaluation.likelihood import likelihood
 from sketch_pix2seq.model.export import load_network
 from sketch_pix2seq.model.network import Tensors
 from sketch_pix2seq.sketch import Sketch

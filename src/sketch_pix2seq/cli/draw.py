@@ -1,4 +1,4 @@
-"""`sketch-pix2seq draw`: pictures in, drawings out."""
+"""`sketch-pix2seq draw`: pictures or a category in, drawings out."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import tyro
 from sketch_pix2seq.cli.console import console, progress, warn
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
-from sketch_pix2seq.drawing.redraw import redraw
+from sketch_pix2seq.drawing.prior import SPREAD
+from sketch_pix2seq.drawing.redraw import draw_from_nothing, redraw
 from sketch_pix2seq.drawing.runtime import RuntimeName
+from sketch_pix2seq.drawing.writing import formats_of
 from sketch_pix2seq.errors import SettingsError
 
 
@@ -21,11 +23,18 @@ class Settings(DrawSettings):
 
     sketch-pix2seq draw cat.png --samples 9 --format svg,gif
 
-    Writes each drawing as NAME-1.svg ..., and one sheet with each picture beside its redrawings.
+    sketch-pix2seq draw --category pig --samples 16
+
+    Writes each drawing as NAME-1.svg ..., and one sheet with each picture beside its redrawings. --category draws from
+    nothing: it needs no picture.
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Pictures, drawings and folders."""
+    category: str | None = None
+    """Draw this without a picture: one of the model's categories, or "any"."""
+    spread: float = SPREAD
+    """With --category: how far from the middle of what it learned; multiplies the variance of the codes."""
     out: Path = Path("drawings")
     """Folder for the drawings."""
     samples: int = 9
@@ -46,25 +55,47 @@ class Settings(DrawSettings):
 
 def run(settings: Settings) -> None:
     """Redraw the inputs and say where the drawings are."""
-    if not settings.inputs:
-        raise SettingsError("name at least one picture, drawing or folder: draw PICTURE...")
+    if bool(settings.inputs) == (settings.category is not None):
+        raise SettingsError(
+            "name at least one picture, drawing or folder: draw PICTURE...; or else draw --category NAME"
+        )
+    formats = formats_of(settings.format)
     with progress() as bar:
         task = bar.add_task("drawing", total=None)
-        report = redraw(
-            load_model(settings.model, runtime=settings.runtime),
-            settings.inputs,
-            settings.out,
-            samples=settings.samples,
-            formats=tuple(word.strip().lstrip(".") for word in settings.format.split(",") if word.strip()),
-            seed=settings.seed,
-            settings=settings,
-            width_mm=settings.width_mm,
-            limit=settings.limit,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        model = load_model(settings.model, runtime=settings.runtime)
+        if settings.category is not None:
+            report = draw_from_nothing(
+                model,
+                settings.category,
+                settings.out,
+                samples=settings.samples,
+                formats=formats,
+                seed=settings.seed,
+                settings=settings,
+                spread=settings.spread,
+                width_mm=settings.width_mm,
+                on_progress=show,
+            )
+        else:
+            report = redraw(
+                model,
+                settings.inputs,
+                settings.out,
+                samples=settings.samples,
+                formats=formats,
+                seed=settings.seed,
+                settings=settings,
+                width_mm=settings.width_mm,
+                limit=settings.limit,
+                on_progress=show,
+            )
     for problem in report.problems:
         warn(problem)
-    pictures = "1 picture" if report.pictures == 1 else f"{report.pictures} pictures"
+    pictures = settings.category or ("1 picture" if report.pictures == 1 else f"{report.pictures} pictures")
     console().print(
         f"{report.drawings} drawings of {pictures} -> {report.folder}; side by side in {report.sheet}",
         markup=False,

@@ -102,6 +102,17 @@ def tables(found: Evaluation) -> Iterator[Table | str]:
             rec = "-" if at.top1 is None else _percent(at.top1)
             table.add_row(f"{at.temperature:g}", _percent(at.ended), rec, f"{at.variety.value:.2f}")
         yield table
+    if found.healing:
+        first_damage = found.healing[0]
+        table = Table(
+            "patches removed", "Rec top-1", "Ret@1",
+            title=f"Healing ({first_damage.retrieved.n} inputs, 1 candidate, gallery of {first_damage.gallery})",
+            title_justify="left",
+        )  # fmt: skip
+        for at_damage in found.healing:
+            rec = "-" if at_damage.top1 is None else _percent(at_damage.top1)
+            table.add_row(f"{at_damage.damage:.0%}", rec, _percent(at_damage.retrieved))
+        yield table
     table = Table("strokes", "people", "redrawn", "KS distance", title="How it draws", title_justify="left")
     for statistic in found.strokes:
         name = f"{statistic.name} ({statistic.unit})" if statistic.unit else statistic.name

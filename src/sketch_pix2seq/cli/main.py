@@ -19,6 +19,7 @@ PROGRAM = "sketch-pix2seq"
 
 COMMANDS = {
     "draw": "redraw pictures, stroke by stroke, with a trained model",
+    "create": "creative tasks: alter, blend, interpolate, analogies, heal, complete",
     "convert": "convert drawings between SVG, PNG, GIF, ndjson, npz and pictures",
     "look": "show what is in a set or file: a contact sheet and statistics",
     "download": "download drawings of Quick, Draw!",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from sketch_pix2seq.cli.console import console, stderr, warn
 from sketch_pix2seq.cli.main import overlaid, read_yaml, take_option
 from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.recipes.catalogue import DEFAULT, load_recipe
 from sketch_pix2seq.training.settings import TrainSettings
+
+FEW = "few"
+"""The recipe of `--from`."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +25,13 @@ class Settings(TrainSettings):
 
     sketch-pix2seq train --data drawings.arrow --out runs/mine
 
+    sketch-pix2seq train --from bundled --data mine.arrow --out runs/mine
+
     sketch-pix2seq train --recipe sketch-pix2seq --data drawings.arrow --out runs/paper --steps 5000
 
-    Defaults below are those of the recipe. Several processes: `accelerate launch -m sketch_pix2seq train ...`.
+    Defaults below are those of the recipe, which is "few" with --from and "default" without.
+
+    Several processes: `accelerate launch -m sketch_pix2seq train ...`.
     """
 
     data: Path = Path("drawings.arrow")
@@ -30,25 +39,24 @@ class Settings(TrainSettings):
     out: Path = Path("runs/default")
     """Folder of the run: checkpoint, sheets, TensorBoard events and, at the end, model/."""
     recipe: str = DEFAULT
-    """Where the defaults come from: default, cnn-kl, rnn-no-kl, sketch-pix2seq or sketch-rnn."""
-    start_from: str = ""
-    """Begin with the weights and network settings of this model: "bundled", a folder or a name on the Hub."""
+    """Where the defaults come from: default, few (a few drawings, --from a model), cnn-kl, rnn-no-kl, sketch-pix2seq
+    or sketch-rnn."""
+    start_from: Annotated[str, tyro.conf.arg(name="from")] = ""
+    """Teach this model new drawings: "bundled", a folder or a name on the Hub; its network settings are taken over."""
 
 
 def defaults(words: list[str]) -> tuple[Settings, list[str]]:
-    """Settings of the recipe and of ``--config``, and the flags that remain to be parsed."""
+    """Settings of the recipe, ``--config`` and the model to begin with, and the flags that remain to be parsed."""
     recipe, words = take_option(words, "--recipe")
     config, words = take_option(words, "--config")
-    start_from, _ = take_option(list(words), "--start-from")
+    start_from, words = take_option(words, "--from")
     values = read_yaml(Path(config)) if config is not None else {}
-    name = recipe or str(values.get("recipe", DEFAULT))
+    start = start_from or str(values.pop("from", None) or "")
+    name = recipe or str(values.get("recipe", FEW if start else DEFAULT))
     base = load_recipe(name)
     settings = Settings(**{f.name: getattr(base, f.name) for f in fields(base)}, recipe=name, out=Path("runs") / name)
-    settings = overlaid(settings, values, config or "")
-    start = start_from or settings.start_from
+    settings = replace(overlaid(settings, values, config or ""), start_from=start)
     if start:
-        from dataclasses import replace
-
         from sketch_pix2seq.drawing.pretrained import model_folder
         from sketch_pix2seq.model.folder import read_info
 
@@ -64,18 +72,16 @@ def run(settings: Settings) -> None:
         from sketch_pix2seq.training.run import run as train_run
     except ImportError as error:
         raise missing_package(error, "training", "train") from error
-    from sketch_pix2seq.drawing.pretrained import model_folder
-
     plain = TrainSettings(**{f.name: getattr(settings, f.name) for f in fields(TrainSettings)})
-    start = model_folder(settings.start_from) if settings.start_from else None
     with _LiveLine(Line) as live:
         folder = train_run(
             settings.data,
             settings.out,
             plain,
-            start_from=start,
+            start_from=settings.start_from or None,
             report=live.show,
-            on_sheet=lambda path: stderr().print(f"redrawn validation sketches: {path}", markup=False, soft_wrap=True),
+            on_sheet=lambda path: _say(f"people's sketches, redrawn: {path}"),
+            say=_say,
         )
     if live.last is not None and live.last.skipped:
         warn(f"{live.last.skipped} steps were left out because their gradient was not finite")
@@ -83,6 +89,10 @@ def run(settings: Settings) -> None:
         return
     line = f"model: {folder}\ndraw with it: sketch-pix2seq draw PICTURE --model {folder}"
     console().print(line, markup=False, soft_wrap=True)
+
+
+def _say(line: str) -> None:
+    stderr().print(line, markup=False, soft_wrap=True)
 
 
 class _LiveLine:

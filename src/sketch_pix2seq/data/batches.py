@@ -52,13 +52,24 @@ class BatchSettings:
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """Sketches of another set that are mixed into the batches, so that what they show is not forgotten."""
+
+    sketches: SketchSet
+    """Where they are; its training split is used."""
+    share: float
+    """Their share of the sketches in the batches, above 0 and below 1."""
+
+
+@dataclass(frozen=True)
 class Batch:
     """Sketches in time-major packed rows, as in torch's PackedSequence: longest first, no padding anywhere.
 
     ink: ``(sketches, size, size)`` uint8. offsets: ``(rows, 2)`` float32 in model units, pen: ``(rows,)`` int64 state
     after the row, before: ``(rows, 2)`` float32, the pen's absolute place before the row in canvas units from the
     centre; the last row of each sketch is its end row. counts: ``(time,)`` int64, sketches that have a row t.
-    indices: ``(sketches,)`` where in the set each came from; categories: ``(sketches,)`` int64.
+    indices: ``(sketches,)`` where in the set each came from; categories: ``(sketches,)`` int64. Rehearsed sketches and
+    their categories are numbered on from the set's own.
     """
 
     ink: NDArray[np.uint8]
@@ -124,8 +135,9 @@ def collate(
 class Loader:
     """Batches of one split, for one of several processes, from any step on.
 
-    An epoch draws as many sketches as the split has, categories balanced; small categories are seen more often. With
-    ``training`` off, each sketch comes once, in order of length, without augmentation.
+    An epoch draws as many sketches as there are, categories balanced; small categories are seen more often. With
+    ``training`` off, each sketch comes once, in order of length, without augmentation. ``rehearsal``, in training
+    alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
     Raises DataError for a split without a sketch of a usable length.
     """
 
@@ -141,16 +153,27 @@ class Loader:
         seed: int = 0,
         rank: int = 0,
         processes: int = 1,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self.sketches, self.spec, self.raster, self.settings = sketches, spec, raster, settings
         self.training, self.seed, self.rank, self.processes = training, seed, rank, processes
-        chosen = (sketches.split_ids == SPLITS.index(split)) & (sketches.lengths <= settings.max_points)
-        self._chosen = np.flatnonzero(chosen)
+        self.rehearsal = rehearsal
+        self._chosen = usable(sketches, split, settings)
         if not len(self._chosen):
             raise DataError(
                 f"{sketches.path}: the split {split!r} has no sketch of at most {settings.max_points} points"
             )
+        self._own = len(self._chosen)
         self._categories = sketches.category_ids[self._chosen].astype(np.int64)
+        self._lengths = sketches.lengths[self._chosen]
+        if rehearsal is not None:
+            other = rehearsal.sketches
+            chosen = usable(other, "train", settings)
+            if not len(chosen):
+                raise DataError(f"{other.path}: it has no sketch of at most {settings.max_points} points to rehearse")
+            self._chosen = np.concatenate([self._chosen, chosen + len(sketches)])
+            self._categories = np.concatenate([self._categories, other.category_ids[chosen] + len(sketches.categories)])
+            self._lengths = np.concatenate([self._lengths, other.lengths[chosen]])
         self.global_size = settings.size * processes
         if training:
             self.batches_per_epoch = max(1, len(self._chosen) // self.global_size)
@@ -161,8 +184,8 @@ class Loader:
 
     @property
     def longest(self) -> int:
-        """Rows of the longest sketch of the split, without its end row: N_max of the published L_R."""
-        return int(self.sketches.lengths[self._chosen].max())
+        """Rows of the longest sketch in the batches, without its end row: N_max of the published L_R."""
+        return int(self._lengths.max())
 
     def batch(self, step: int) -> Batch:
         """The batch of a global step, this process's part of it."""
@@ -170,15 +193,17 @@ class Loader:
         if epoch != self._epoch:
             self._epoch, self._plan = epoch, self._epoch_plan(epoch)
         everyone = self._plan[place * self.global_size : (place + 1) * self.global_size]
-        mine = everyone[self.rank :: self.processes]
-        if not len(mine):
-            mine = everyone[:1]
+        slots = np.arange(len(everyone))[self.rank :: self.processes]
+        if not len(slots):
+            slots = np.zeros(1, np.int64)
+        slots = slots[np.argsort(everyone[slots] >= self._own, kind="stable")]
+        mine = everyone[slots]
         chosen = self._chosen[mine]
         seeds = None
         if self.training:
-            slots = np.arange(len(everyone), dtype=np.uint64)[self.rank :: self.processes]
-            seeds = mixed(slots + np.uint64(step) * np.uint64(1 << 20) + np.uint64(self.seed) * np.uint64(1 << 52))
-        points = self.sketches.gather(chosen)
+            counters = slots.astype(np.uint64) + np.uint64(step) * np.uint64(1 << 20)
+            seeds = mixed(counters + np.uint64(self.seed) * np.uint64(1 << 52))
+        points = self._gather(chosen, int((mine < self._own).sum()))
         batch, order = collate(points, self.spec, self.raster, self.settings.augment if self.training else None, seeds)
         return Batch(
             batch.ink,
@@ -224,12 +249,17 @@ class Loader:
 
     def _epoch_plan(self, epoch: int) -> NDArray[np.int64]:
         """Places in the split, in the order of an epoch's global batches."""
-        lengths = self.sketches.lengths[self._chosen]
+        lengths = self._lengths
         if not self.training:
             return np.argsort(lengths, kind="stable")
         rng = np.random.default_rng([self.seed, epoch])
         total = self.batches_per_epoch * self.global_size
-        drawn = rng.permutation(self._balanced(rng, total))
+        rehearsed = 0 if self.rehearsal is None else round(total * self.rehearsal.share)
+        everything = np.arange(len(self._chosen))
+        drawn = self._balanced(rng, everything[: self._own], total - rehearsed)
+        if rehearsed:
+            drawn = np.concatenate([drawn, self._balanced(rng, everything[self._own :], rehearsed)])
+        drawn = rng.permutation(drawn)
         group = self.global_size * self.settings.bucket
         batches: list[NDArray[np.int64]] = []
         for begin in range(0, total, group):
@@ -238,19 +268,36 @@ class Loader:
             batches.extend(np.split(part, len(part) // self.global_size))
         return np.concatenate([batches[i] for i in rng.permutation(len(batches))])
 
-    def _balanced(self, rng: np.random.Generator, total: int) -> NDArray[np.int64]:
-        """``total`` places: each category's share by its size; none of it comes twice before all came once."""
-        sizes = np.bincount(self._categories)
+    def _balanced(self, rng: np.random.Generator, among: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+        """``total`` of some places: each category's share by its size; none of it comes twice before all came once."""
+        categories = self._categories[among]
+        sizes = np.bincount(categories)
         present = np.flatnonzero(sizes)
         weights = sizes[present] ** self.settings.balance
         quotas = np.floor(weights / weights.sum() * total).astype(np.int64)
         quotas[np.argsort(-weights, kind="stable")[: total - quotas.sum()]] += 1
         drawn = []
         for category, quota in zip(present, quotas, strict=True):
-            places = np.flatnonzero(self._categories == category)
+            places = among[categories == category]
             rounds = [rng.permutation(places) for _ in range(-(-int(quota) // len(places)))]
             drawn.append(np.concatenate(rounds)[:quota] if rounds else places[:0])
         return np.concatenate(drawn)
+
+    def _gather(self, chosen: NDArray[np.int64], own: int) -> Points:
+        """Points of sketches: ``own`` of the set, then rehearsed ones."""
+        parts = [self.sketches.gather(chosen[:own])] if own else []
+        if self.rehearsal is not None and own < len(chosen):
+            parts.append(self.rehearsal.sketches.gather(chosen[own:] - len(self.sketches)))
+        if len(parts) == 1:
+            return parts[0]
+        first, second = parts
+        starts = np.concatenate([first.starts, first.starts[-1] + second.starts[1:]])
+        return Points(np.concatenate([first.xy, second.xy]), np.concatenate([first.ends, second.ends]), starts)
+
+
+def usable(sketches: SketchSet, split: Split, settings: BatchSettings) -> NDArray[np.int64]:
+    """Indices of the sketches of a split that are short enough for a batch."""
+    return np.flatnonzero((sketches.split_ids == SPLITS.index(split)) & (sketches.lengths <= settings.max_points))
 
 
 def offset_scale(sketches: SketchSet, spec: SequenceSpec, sample: int = 20_000, seed: int = 0) -> float:

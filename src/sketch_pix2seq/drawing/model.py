@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.prior import SPREAD, Prior
 from sketch_pix2seq.drawing.runtime import Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import ModelError, PictureError, SettingsError
@@ -23,6 +25,8 @@ Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
 
 _AT_ONCE = 512
 """Drawings sampled together."""
+_ROUNDS = 2
+"""How often a drawing from nothing is seen and drawn again."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,24 @@ class DrawSettings(SampleSettings):
 class Model:
     """Draws pictures again, stroke by stroke. `load_model` makes one."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, prior: Prior | Path | None = None) -> None:
+        """prior: one, or the model folder to read it from when it is needed."""
         self.runtime = runtime
+        self._prior = prior
 
     @property
     def info(self) -> ModelInfo:
         """Settings, categories and training record."""
         return self.runtime.info
+
+    @property
+    def prior(self) -> Prior:
+        """What codes each category has. Raises ModelError where the model's folder does not say."""
+        if self._prior is None:
+            raise ModelError("this model has no prior, which drawing from nothing needs")
+        if isinstance(self._prior, Path):
+            self._prior = Prior.load(self._prior)
+        return self._prior
 
     def __repr__(self) -> str:
         settings = self.info.model
@@ -75,13 +90,20 @@ class Model:
         Raises PictureError, FileError or FormatError for a source without a drawing, SettingsError for no samples
         or a seed that is not one.
         """
-        if samples < 1:
-            raise SettingsError("samples must be at least 1")
-        if not 0 <= seed < 1 << 64:
-            raise SettingsError("the seed must be a whole number from 0 to 2 ** 64 - 1")
-        codes = self.encode(sources)
-        each = samples * settings.candidates
-        streams = mixed(np.uint64(seed) + np.arange(each, dtype=np.uint64) * np.uint64(0x2545F4914F6CDD1D))
+        return self.draw_codes(self.encode(sources), samples, seed=seed, settings=settings, on_progress=on_progress)
+
+    def draw_codes(
+        self,
+        codes: FloatArray,
+        samples: int = 1,
+        *,
+        seed: int = 0,
+        settings: DrawSettings = DrawSettings(),
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[list[Sketch]]:
+        """Draw each of several codes ``(n, z)`` ``samples`` times; otherwise like `draw_all`."""
+        each = _asked(samples, seed) * settings.candidates
+        streams = _streams(seed, each)
         drawings: list[list[Sketch]] = []
         at_once = max(1, _AT_ONCE // each)
         for begin in range(0, len(codes), at_once):
@@ -92,6 +114,62 @@ class Model:
                 on_progress(len(part))
         return drawings
 
+    def imagine(
+        self,
+        category: str | None,
+        samples: int = 1,
+        *,
+        seed: int = 0,
+        settings: DrawSettings = DrawSettings(),
+        spread: float = SPREAD,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[Sketch]:
+        """Draw ``samples`` things of a category from nothing, or (None) of any category, as often as it learned them.
+
+        Codes are sampled from the prior and drawn; what was drawn is encoded and drawn again, twice, which leads from
+        codes that no picture has to pictures that the model thinks plausible (Bengio et al. 2013, "Generalized
+        denoising auto-encoders as generative models"). Of twice ``settings.candidates`` such drawings the one is kept
+        that the prior takes most surely for its category; with one candidate it is whatever comes.
+        spread: see `Prior.sample`.
+        on_progress: called with the number of drawings finished since the last call.
+        Raises ModelError for a model without a prior, SettingsError for an unknown category.
+        """
+        _asked(samples, seed)
+        prior, each = self.prior, 1 if settings.candidates == 1 else 2 * settings.candidates
+        if category is None:
+            rng = np.random.default_rng([seed, 1])
+            names = [prior.categories[c] for c in rng.choice(len(prior.categories), samples, p=prior.shares)]
+        else:
+            names = [category] * samples
+        wanted = np.repeat([prior.index(name) for name in names], each)
+        codes = prior.sample(len(wanted), [prior.categories[c] for c in wanted], seed=seed, spread=spread)
+        streams = _streams(seed, len(codes))
+        kept: list[Sketch] = []
+        at_once = max(1, _AT_ONCE // each) * each
+        for begin in range(0, len(codes), at_once):
+            part = slice(begin, begin + at_once)
+            drawn = draw_codes(self.runtime, codes[part], streams[part], settings)
+            for turn in range(1, _ROUNDS + 1):
+                again = self.encode_sketches(drawn)
+                drawn = draw_codes(self.runtime, again, streams[part] + np.uint64(turn), settings)
+            best = self._surest(drawn, wanted[part], each) if each > 1 else np.zeros(len(drawn), np.int64)
+            for i, choice in enumerate(best):
+                kept.append(drawn[i * each + int(choice)].with_(category=names[begin // each + i]))
+            if on_progress is not None:
+                on_progress(len(best))
+        return kept
+
+    def _surest(self, drawn: list[Sketch], wanted: NDArray[np.integer], each: int) -> NDArray[np.int64]:
+        """Of each ``each`` drawings the one that the prior takes most surely for the category ``wanted``."""
+        densities = self.prior.log_densities(self.encode_sketches(drawn))
+        joint = densities + np.log(self.prior.shares)
+        rows = np.arange(len(drawn))
+        sure = joint[rows, wanted] - np.logaddexp.reduce(joint, axis=1)
+        # Among those that are surely of the category, the likelier ones are the better drawings.
+        worth = sure + 0.01 * densities[rows, wanted]
+        worth -= 1e6 * np.array([not sketch.metadata["ended"] for sketch in drawn])
+        return np.asarray(worth.reshape(-1, each).argmax(axis=1), np.int64)
+
     def encode(self, sources: Sequence[Source]) -> FloatArray:
         """Codes ``(n, z)`` of pictures."""
         return self.encode_sketches([read_source(source) for source in sources])
@@ -100,16 +178,46 @@ class Model:
         """Codes ``(n, z)`` of sketches: of their ink, or of their strokes where the encoder reads those."""
         return self.posterior(sketches).mean
 
+    def encode_ink(self, ink: NDArray[np.uint8]) -> FloatArray:
+        """Codes ``(n, z)`` of ink ``(n, size, size)``, 255 = line, as `raster.render` gives it.
+
+        Raises ModelError for a model whose encoder reads strokes, SettingsError for ink of another size.
+        """
+        if self.info.model.encoder == "rnn":
+            raise ModelError("this model's encoder reads strokes, not ink")
+        size = self.info.model.raster.size
+        if ink.ndim != 3 or ink.shape[1:] != (size, size):
+            raise SettingsError(f"ink of the shape (n, {size}, {size}) is needed, not {ink.shape}")
+        parts = [self._encode_ink(ink[begin : begin + _AT_ONCE]).mean for begin in range(0, len(ink), _AT_ONCE)]
+        return np.concatenate([np.zeros((0, self.info.model.z_size), np.float32), *parts])
+
+    def code_of(self, thing: Source, *, seed: int = 0) -> FloatArray:
+        """The code ``(z,)`` of a picture; of a category, where a text is the name of one and not of a file.
+
+        A category's is that of one drawing of it from nothing, with this seed. Raises what reading the picture raises,
+        SettingsError for a text that is neither.
+        """
+        if isinstance(thing, str) and not Path(thing).exists():
+            if thing in self.info.categories:
+                return np.asarray(self.encode_sketches(self.imagine(thing, seed=seed))[0])
+            if not Path(thing).suffix and "/" not in thing:
+                near = get_close_matches(thing.lower(), self.info.categories, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise SettingsError(f"{thing}: neither a file nor a category that the model knows{hint}")
+        return np.asarray(self.encode([thing])[0])
+
     def posterior(self, sketches: Sequence[Sketch]) -> Posterior:
         """Mean and log variance of z of sketches."""
-        encode = self._encode_strokes if self.info.model.encoder == "rnn" else self._encode_ink
+        encode = self._encode_strokes if self.info.model.encoder == "rnn" else self._render_and_encode
         parts = [encode(sketches[begin : begin + _AT_ONCE]) for begin in range(0, len(sketches), _AT_ONCE)]
         mean = np.concatenate([np.zeros((0, self.info.model.z_size), np.float32), *(part.mean for part in parts)])
         spreads = [part.log_variance for part in parts if part.log_variance is not None]
         return Posterior(mean, np.concatenate(spreads) if spreads else None)
 
-    def _encode_ink(self, sketches: Sequence[Sketch]) -> Posterior:
-        ink = np.stack([render(sketch, self.info.model.raster) for sketch in sketches])
+    def _render_and_encode(self, sketches: Sequence[Sketch]) -> Posterior:
+        return self._encode_ink(np.stack([render(sketch, self.info.model.raster) for sketch in sketches]))
+
+    def _encode_ink(self, ink: NDArray[np.uint8]) -> Posterior:
         return self.runtime.encode(ink.astype(np.float32) / np.float32(255))
 
     def _encode_strokes(self, sketches: Sequence[Sketch]) -> Posterior:
@@ -133,6 +241,19 @@ class Model:
         return [
             [drawn[(i * samples + j) * candidates + int(best[i, j])] for j in range(samples)] for i in range(len(codes))
         ]
+
+
+def _streams(seed: int, n: int) -> NDArray[np.uint64]:
+    """A seed for each of n drawings."""
+    return mixed(np.uint64(seed) + np.arange(n, dtype=np.uint64) * np.uint64(0x2545F4914F6CDD1D))
+
+
+def _asked(samples: int, seed: int) -> int:
+    if samples < 1:
+        raise SettingsError("samples must be at least 1")
+    if not 0 <= seed < 1 << 64:
+        raise SettingsError("the seed must be a whole number from 0 to 2 ** 64 - 1")
+    return samples
 
 
 def read_source(source: Source) -> Sketch:

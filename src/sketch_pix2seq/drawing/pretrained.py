@@ -34,7 +34,7 @@ def load_model(model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", th
         loaded = TorchRuntime.load(folder)
     else:
         loaded = OnnxRuntime(folder, threads=threads)
-    return Model(loaded)
+    return Model(loaded, folder)
 
 
 def model_folder(model: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Files in, drawings and a sheet out: what `sketch-pix2seq draw` does."""
+"""Files or a category in, drawings and a sheet out: what `sketch-pix2seq draw` does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.prior import SPREAD
+from sketch_pix2seq.drawing.writing import SHEET, checked_formats, free_name, make_folder, write_drawings
 from sketch_pix2seq.errors import FileError, SettingsError, SketchError
 from sketch_pix2seq.formats import (
     MANY_SUFFIXES,
@@ -15,16 +17,16 @@ from sketch_pix2seq.formats import (
     read_sketches,
     stem_of,
     suffix_of,
-    write_sketch,
-    write_sketches,
 )
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.sketch import Sketch
 
-FORMATS = ("svg", "png", "gif", "apng", "ndjson", "npz")
-SHEET = "sheet.png"
+ANY = "any"
+"""Stands for every category that the model knows."""
 _ROWS = 40
 """Pictures on the sheet at most."""
+_COLUMNS = 8
+"""Drawings of a category side by side."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +61,18 @@ def redraw(
     and left out; alone, its error is raised. Raises SettingsError for an unknown format, or
     samples or a limit below 1; FileError where ``out`` cannot be a folder.
     """
-    wanted = [] if list(formats) == ["none"] else list(formats)
-    unknown = [name for name in wanted if name not in FORMATS]
-    if unknown:
-        raise SettingsError(f"no format {unknown[0]!r}; there are {', '.join(FORMATS)} and none")
+    wanted = checked_formats(formats)
     if samples < 1 or limit < 1:
         raise SettingsError(f"{'samples' if samples < 1 else 'limit'} must be at least 1")
     named, problems = _read(inputs, limit)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(out, f"cannot be made into a folder: {error.strerror or error}") from error
+    make_folder(out)
     drawings: list[list[Sketch]] = []
     batch = max(1, 256 // (samples * settings.candidates))
     for begin in range(0, len(named), batch):
         part = named[begin : begin + batch]
         drawn = model.draw_all([sketch for _, sketch in part], samples, seed=seed, settings=settings)
         for (name, sketch), results in zip(part, drawn, strict=True):
-            _write(name, [d.with_(category=sketch.category or name) for d in results], out, wanted, width_mm)
+            write_drawings(name, [d.with_(category=sketch.category or name) for d in results], out, wanted, width_mm)
         drawings += drawn
         if on_progress is not None:
             on_progress(len(drawings), len(named))
@@ -87,6 +83,45 @@ def redraw(
     sheet = out / SHEET
     write_sheet(sheet, rows, columns=("picture", *(str(i + 1) for i in range(samples))))
     return RedrawReport(len(named), len(named) * samples, out, sheet, tuple(problems))
+
+
+def draw_from_nothing(
+    model: Model,
+    category: str,
+    out: Path,
+    *,
+    samples: int = 9,
+    formats: Sequence[str] = ("svg",),
+    seed: int = 0,
+    settings: DrawSettings = DrawSettings(),
+    spread: float = SPREAD,
+    width_mm: float | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> RedrawReport:
+    """Draw a category (`ANY`: of all that the model knows) without a picture; see `Model.imagine`.
+
+    Writes CATEGORY-1.svg ... and sheet.png into ``out``, as `redraw` does, and raises what it raises; SettingsError for
+    an unknown category, ModelError for a model without a prior.
+    """
+    wanted = checked_formats(formats)
+    done = 0
+
+    def count(finished: int) -> None:
+        nonlocal done
+        done += finished
+        if on_progress is not None:
+            on_progress(done, samples)
+
+    name = None if category == ANY else category
+    drawings = model.imagine(name, samples, seed=seed, settings=settings, spread=spread, on_progress=count)
+    make_folder(out)
+    write_drawings(category, drawings, out, wanted, width_mm)
+    columns = min(samples, _COLUMNS)
+    cells = [Cell(drawing, drawing.category or "" if name is None else "") for drawing in drawings]
+    rows = [Row("" if begin else category, cells[begin : begin + columns]) for begin in range(0, samples, columns)]
+    sheet = out / SHEET
+    write_sheet(sheet, rows[:_ROWS])
+    return RedrawReport(0, samples, out, sheet, ())
 
 
 def _read(inputs: Sequence[Path], limit: int) -> tuple[list[tuple[str, Sketch]], list[str]]:
@@ -104,26 +139,8 @@ def _read(inputs: Sequence[Path], limit: int) -> tuple[list[tuple[str, Sketch]],
             continue
         many = suffix_of(path) in MANY_SUFFIXES
         for number, sketch in enumerate(sketches, 1):
-            name = _free(f"{stem_of(path)}-{number:03d}" if many else stem_of(path), taken)
+            name = free_name(f"{stem_of(path)}-{number:03d}" if many else stem_of(path), taken)
             named.append((name, sketch.with_(category=category).fit()))
     if not named:
         raise FileError(inputs[0], "no drawing could be read" if problems else "there is no picture or drawing in it")
     return named, problems
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, or the name with a number behind it where two inputs share it."""
-    candidate, number = name, 2
-    while candidate in taken:
-        candidate, number = f"{name}_{number}", number + 1
-    taken.add(candidate)
-    return candidate
-
-
-def _write(name: str, drawings: Sequence[Sketch], out: Path, formats: Sequence[str], width_mm: float | None) -> None:
-    for suffix in formats:
-        if f".{suffix}" in MANY_SUFFIXES:
-            write_sketches(drawings, out / f"{name}.{suffix}")
-            continue
-        for number, drawing in enumerate(drawings, 1):
-            write_sketch(drawing, out / f"{name}-{number}.{suffix}", width_mm=width_mm)

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.drawing.runtime import MixtureArrays, Runtime, start_rows
+from sketch_pix2seq.drawing.density import log_density
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.sequence import PEN_END, PEN_UP, mixed, uniform
-from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, mixed, uniform
+from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
 _USES = 4
 """Random numbers a row: which Gaussian, which pen state, two for the offset."""
+_PEN = 1
+"""The use that chooses the pen state."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,43 @@ class SampleSettings:
             raise SettingsError("max_points must be at least 1")
 
 
+@dataclass(frozen=True)
+class Begun:
+    """n drawings that have k rows each. `begin` makes one, `draw_on` goes on with it."""
+
+    rows: FloatArray
+    """The stroke-5 rows ``(n, k, 5)``, in model units."""
+    state: DrawingState
+    """Before the last row is handed to the decoder."""
+    log_pen: FloatArray
+    """Log probabilities of the pen states at the last row, ``(n, 3)``."""
+    log_likelihood: DoubleArray
+    """Of the rows given the code, ``(n,)`` in nats; of a pen that is down at the last row, nothing is counted."""
+
+    def select(self, chosen: NDArray[np.integer]) -> Begun:
+        """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
+        return Begun(self.rows[chosen], self.state.select(chosen), self.log_pen[chosen], self.log_likelihood[chosen])
+
+
+def begin(runtime: Runtime, codes: FloatArray, rows: FloatArray) -> Begun:
+    """The rows ``(n, k, 5)``, k at least 0, handed to the decoder as the beginning of drawings of codes ``(n, z)``.
+
+    A last row with the pen down leaves it to `draw_on` whether the pen lifts there.
+    """
+    n, k = rows.shape[:2]
+    state = runtime.start(np.ascontiguousarray(codes, np.float32))
+    previous = start_rows(runtime.info, n)
+    total, log_pen = np.zeros(n), np.zeros((n, 3), np.float32)
+    for index in range(k):
+        mixture, state = runtime.step(previous, state)
+        previous = np.ascontiguousarray(rows[:, index], np.float32)
+        total += log_density(mixture, previous[:, :2])
+        pen, log_pen = previous[:, 2:].argmax(axis=1), mixture.log_pen
+        counted = (pen != PEN_DOWN) if index == k - 1 else np.ones(n, bool)
+        total += np.where(counted, log_pen[np.arange(n), pen], 0.0)
+    return Begun(rows.astype(np.float32), state, log_pen, total)
+
+
 def draw_codes(
     runtime: Runtime,
     codes: FloatArray,
@@ -48,22 +88,44 @@ def draw_codes(
 
     ``metadata["ended"]`` says whether it ended by itself. The same seed, weights and device give the same strokes.
     """
+    return draw_on(runtime, begin(runtime, codes, np.zeros((len(codes), 0, 5), np.float32)), seeds, settings)
+
+
+def draw_on(
+    runtime: Runtime,
+    begun: Begun,
+    seeds: Sequence[int] | NDArray[np.integer],
+    settings: SampleSettings = SampleSettings(),
+) -> list[Sketch]:
+    """Each begun drawing finished with its seed; see `draw_codes`. The given rows count as points.
+
+    Raises SettingsError where more rows are given than ``settings.max_points``.
+    """
     info = runtime.info
-    n = len(codes)
+    n, given = begun.rows.shape[:2]
+    if given > settings.max_points:
+        raise SettingsError(f"{given} points are given, and a drawing has {settings.max_points} at most (max_points)")
     streams = mixed(np.asarray(seeds).astype(np.uint64))
     table = np.zeros((n, settings.max_points, 3), np.float32)
-    lengths = np.zeros(n, np.int64)
+    lengths = np.full(n, given, np.int64)
     ended = np.zeros(n, bool)
     alive = np.arange(n)
-    state = runtime.start(np.ascontiguousarray(codes, np.float32))
-    rows = start_rows(info, n)
-    for index in range(settings.max_points + 1):
+    state, rows = begun.state, start_rows(info, n)
+    if given:
+        rows = begun.rows[:, -1].copy()
+        open_ = np.flatnonzero(rows[:, 2 + PEN_DOWN])
+        chance = uniform(streams[open_] + np.uint64((given - 1) * _USES + _PEN))
+        lifts = open_[_choose(begun.log_pen[open_, :PEN_END], chance, settings.pen_temperature) == PEN_UP]
+        rows[lifts, 2 + PEN_DOWN], rows[lifts, 2 + PEN_UP] = 0, 1
+        table[:, :given] = begun.rows[..., [0, 1, 2 + PEN_UP]]
+        table[:, given - 1, 2] = rows[:, 2 + PEN_UP]
+    for index in range(given, settings.max_points + 1):
         mixture, state = runtime.step(rows, state)
         chances = [uniform(streams[alive] + np.uint64(index * _USES + use)) for use in range(_USES)]
         log_pen = mixture.log_pen.copy()
         if index == 0:
             log_pen[:, PEN_END] = -np.inf  # every drawing has a point
-        pen = _choose(log_pen, chances[1], settings.pen_temperature)
+        pen = _choose(log_pen, chances[_PEN], settings.pen_temperature)
         going = pen != PEN_END
         if index == settings.max_points:
             ended[alive[~going]] = True

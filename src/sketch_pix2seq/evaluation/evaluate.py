@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.data.store import SketchSet, Split
+from sketch_pix2seq.drawing.alter import damaged
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.evaluation import metrics
 from sketch_pix2seq.evaluation.likelihood import likelihood
 from sketch_pix2seq.evaluation.recognition import Classifier, ink_of, load_classifier
 from sketch_pix2seq.evaluation.results import (
+    AtDamage,
     AtTemperature,
     Distribution,
     Evaluation,
@@ -94,6 +96,7 @@ def evaluate(
         retrieval=_retrieval(model, people, labels, used, settings, tell),
         distribution=_distribution(classifier, sketches, chosen, people_features, features, settings),
         temperatures=_temperatures(model, classifier, people, labels, used, people_features, settings, tell),
+        healing=_healing(model, classifier, people, labels, used, settings, tell),
         strokes=stroke_statistics(people, redrawn, seed=settings.seed),
         turing=_turing(classifier, people, redrawn, labels, used, settings, tell),
         seconds=round(time.monotonic() - began, 1),
@@ -282,6 +285,36 @@ def _temperatures(
                 variety=bootstrap(varieties),
             )
         )
+    return tuple(found)
+
+
+def _healing(
+    model: Model,
+    classifier: Classifier,
+    people: Sequence[Sketch],
+    labels: NDArray[np.int64],
+    used: tuple[str, ...],
+    settings: EvaluateSettings,
+    tell: OnProgress,
+) -> tuple[AtDamage, ...]:
+    """One row a damage, of the same inputs, redrawn as for Ret@k."""
+    if model.info.model.encoder == "rnn" or not settings.damages:
+        return ()
+    inputs = spread(labels, settings.inputs, settings.seed)
+    ink = ink_of([people[i] for i in inputs], model.info.model.raster)
+    order = np.concatenate([inputs, np.delete(np.arange(len(people)), inputs)])
+    gallery = model.encode_sketches(people)[order]
+    draw = DrawSettings(temperature=settings.retrieval_temperature, candidates=1)
+    found = []
+    for number, damage in enumerate(settings.damages):
+        tell("healing", number, len(settings.damages))
+        codes = model.encode_ink(damaged(ink, damage, seed=settings.seed))
+        healed = [drawing for (drawing,) in model.draw_codes(codes, seed=settings.seed + 2, settings=draw)]
+        rec = _recognition(classifier, classifier.look(healed)[0], labels[inputs], used)
+        ranks = metrics.retrieval_ranks(model.encode_sketches(healed), gallery)
+        top1 = None if rec is None else rec.top1
+        found.append(AtDamage(damage=damage, gallery=len(gallery), top1=top1, retrieved=share(ranks < 1)))
+    tell("healing", len(settings.damages), len(settings.damages))
     return tuple(found)
 
 

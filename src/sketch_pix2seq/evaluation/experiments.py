@@ -398,6 +398,7 @@ def _evaluate(
         limit=trial.limit,
         turing=trial.turing,
         temperatures=(),
+        damages=(),
         seed=trial.seed,
     )
     return evaluate(model, sketches, settings, name=trial.name, on_progress=on_progress)

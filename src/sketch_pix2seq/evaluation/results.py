@@ -112,6 +112,19 @@ class AtTemperature:
 
 
 @dataclass(frozen=True)
+class AtDamage:
+    """Redrawings of inputs of which a share of the patches was removed, one of each."""
+
+    damage: float
+    """Share of the patches that hold ink."""
+    gallery: int
+    top1: Estimate | None
+    """Rec; None where the classifier knows none of the categories."""
+    retrieved: Estimate
+    """Ret@1: the whole sketch of the input is found by the redrawing of what was left of it."""
+
+
+@dataclass(frozen=True)
 class StrokeStatistic:
     """One quantity of how things are drawn, in people's sketches and in the redrawings of the same."""
 
@@ -161,6 +174,8 @@ class Evaluation:
     turing: Turing | None
     """None where PyTorch was not there to train the CNN, or it was left out."""
     temperatures: tuple[AtTemperature, ...]
+    healing: tuple[AtDamage, ...]
+    """Empty for a model whose encoder reads strokes."""
     strokes: tuple[StrokeStatistic, ...]
 
 

@@ -65,8 +65,10 @@ class EvaluateSettings:
     """At which endings, variety and Rec are measured side by side, with one candidate."""
     samples: int = 4
     """Redrawings of each input at each of these temperatures."""
+    damages: tuple[float, ...] = (0.1, 0.3, 0.5)
+    """Shares of an input's patches that are removed before it is redrawn, for healing."""
     inputs: int = 470
-    """Inputs at each of these temperatures, at most."""
+    """Inputs at each of these temperatures and damages, at most."""
     limit: int = 0
     """Sketches of the split used at most, spread evenly over its categories; 0 = all."""
     turing: bool = True
@@ -83,5 +85,7 @@ class EvaluateSettings:
             raise SettingsError("temperatures cannot be below 0")
         if self.candidates < 1 or self.inputs < 1 or self.limit < 0:
             raise SettingsError("candidates and inputs must be at least 1, limit 0 or more")
+        if not all(0 <= damage < 1 for damage in self.damages):
+            raise SettingsError("damages are shares, 0 or more and below 1")
         if self.folds < 2:
             raise SettingsError("a cross-validated test needs at least 2 folds")

@@ -5,6 +5,7 @@
 ``encoder.onnx``       ink -> z (models whose encoder sees pictures)
 ``start.onnx``         z -> what stays the same while drawing, and the first state
 ``decoder.onnx``       a row and the state -> the mixture of the next row, and the state after it
+``prior.npz``          what codes each category has, for drawing from nothing (`drawing.prior`)
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sketch_pix2seq.sequence import SequenceSpec
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 ENCODER, START, DECODER = "encoder.onnx", "start.onnx", "decoder.onnx"
+PRIOR = "prior.npz"
 RUN_MODEL = "model"
 """The model folder inside the folder of a training run."""
 VERSION = 1

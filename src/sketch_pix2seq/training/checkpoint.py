@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -36,6 +37,8 @@ class Progress:
     """Ended early."""
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry a validation."""
+    started_from: dict[str, Any] = field(default_factory=dict)
+    """The trained model that the run began with, and how it keeps what that one knew; empty where there was none."""
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], progress: Progress, settings: dict[str, object]) -> None:

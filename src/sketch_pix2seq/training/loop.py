@@ -15,9 +15,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from sketch_pix2seq.data.batches import Loader, offset_scale
+from sketch_pix2seq.data.batches import Loader, Rehearsal, offset_scale, usable
 from sketch_pix2seq.data.store import SketchSet
-from sketch_pix2seq.errors import SettingsError, SketchError
+from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.errors import ModelError, SettingsError, SketchError
+from sketch_pix2seq.model.folder import from_plain
 from sketch_pix2seq.model.network import Losses, Network, Tensors
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.training.checkpoint import (
@@ -28,6 +30,7 @@ from sketch_pix2seq.training.checkpoint import (
     save_checkpoint,
 )
 from sketch_pix2seq.training.settings import TrainSettings
+from sketch_pix2seq.training.tuning import DREAMS, Base, dream
 
 CHECKPOINT = "checkpoint.safetensors"
 _BAD_STEPS = 100
@@ -63,6 +66,7 @@ class Line:
 
 Report = Callable[[Line], None]
 OnValidation = Callable[[Network, Progress, int], None]
+Say = Callable[[str], None]
 
 
 def train(
@@ -72,15 +76,17 @@ def train(
     *,
     report: Report | None = None,
     on_validation: OnValidation | None = None,
-    weights: dict[str, Tensor] | None = None,
-    scale: float | None = None,
+    base: Base | None = None,
+    say: Say | None = None,
 ) -> tuple[Network, Progress, bool]:
     """Train on a SketchSet, or go on with the run that ``out`` holds, to the end.
 
     Gives the network with its averaged weights, where the run is, and whether this is the main process.
 
     The same settings, data and process count reach the same weights bit for bit on a CPU in float32, however often the
-    run was interrupted. weights, scale: start from these rather than from nothing.
+    run was interrupted. A set without validation sketches is not validated. base: begin with this trained model rather
+    than with nothing; what it dreams, if ``settings.tune`` asks for that, stays in ``out`` as a set. say: told, in the
+    main process, what is out of the ordinary, a line each time.
     Raises DataError or FileError for a set that cannot be used, SettingsError where ``out`` holds another run.
     """
     precision = precision_of(settings)
@@ -88,9 +94,9 @@ def train(
     device, main = accelerator.device, accelerator.is_main_process
     sketches = SketchSet.open(data)
     unscaled = SequenceSpec(settings.model.start)
-    sequence = replace(unscaled, scale=scale or offset_scale(sketches, unscaled))
+    sequence = replace(unscaled, scale=base.info.sequence.scale if base else offset_scale(sketches, unscaled))
 
-    def loader(training: bool) -> Loader:
+    def loader(training: bool, rehearsal: Rehearsal | None = None) -> Loader:
         return Loader(
             sketches,
             "train" if training else "valid",
@@ -101,28 +107,45 @@ def train(
             seed=settings.seed,
             rank=accelerator.process_index if training else 0,
             processes=accelerator.num_processes if training else 1,
+            rehearsal=rehearsal,
         )
 
-    training_data, validation_data = loader(True), loader(False)
+    def tell(line: str) -> None:
+        if say is not None and main:
+            say(line)
+
+    training_data = loader(True)
+    validation_data = loader(False) if len(usable(sketches, "valid", settings.batch)) else None
+    if validation_data is None:
+        tell(f"{data} has no validation sketches: no validation; the sheets show sketches of the training split")
+    checkpoint = out / CHECKPOINT
+    resumed = load_checkpoint(checkpoint) if checkpoint.exists() else None
+    if resumed is not None:
+        _same_run(resumed[1], resumed[2], settings, base, out)
+    started_from: dict[str, object] = {}
+    if base is not None:
+        rehearsal = _rehearsal(base, out, settings, accelerator, resumed is not None, tell)
+        if rehearsal is not None:
+            training_data = loader(True, rehearsal)
+        started_from = base.record(settings, len(rehearsal.sketches) if rehearsal else 0)
     longest = training_data.longest
 
     torch.manual_seed(settings.seed)
     network = Network(settings.model, sequence).to(device)
-    if weights is not None:
-        network.load_state_dict(weights)
+    if base is not None:
+        network.load_state_dict(base.weights)
+        if settings.tune.freeze_encoder:
+            _freeze_encoder(network)
     names = [name for name, _ in network.named_parameters()]
     optimiser = torch.optim.Adam(network.parameters(), settings.optimiser.learning_rate, fused=True)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     progress = Progress()
-
-    checkpoint = out / CHECKPOINT
-    if checkpoint.exists():
-        tensors, progress, before = load_checkpoint(checkpoint)
-        _same_run(before, settings, out)
+    if resumed is not None:
+        tensors, progress, _ = resumed
         network.load_state_dict(named(tensors, "network."))
         average = {name: value.to(device) for name, value in average_of(tensors).items()}
         restore_optimiser(optimiser, names, tensors)
-    progress.scale = sequence.scale
+    progress.scale, progress.started_from = sequence.scale, started_from
     out.mkdir(parents=True, exist_ok=True)
 
     model, optimiser = accelerator.prepare(network, optimiser)
@@ -187,8 +210,9 @@ def train(
                     report(line)
 
             if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
-                with swapped(network, average):
-                    figures = validate(network, validation_data, settings.validate_sketches, longest, precision)
+                if validation_data is not None:
+                    with swapped(network, average):
+                        figures = validate(network, validation_data, settings.validate_sketches, longest, precision)
                     progress.history.append({"step": progress.step, **figures})
                     if progress.best is None or figures["nats"] < progress.best:
                         progress.best, progress.best_step = figures["nats"], progress.step
@@ -356,15 +380,66 @@ def fast_precision() -> str:
     return "bfloat16" if fast or torch.cpu._is_amx_tile_supported() else "float32"
 
 
-def _same_run(before: dict[str, object], settings: TrainSettings, out: Path) -> None:
-    """The settings that shape the weights must be those of the run that is taken up again; its length may change."""
-    now = json.loads(json.dumps(asdict(settings)))
+def _same_run(
+    progress: Progress, before: dict[str, object], settings: TrainSettings, base: Base | None, out: Path
+) -> None:
+    """What shapes the weights must be as in the run that is taken up again; its length may change."""
+    try:
+        then = _plain(from_plain(TrainSettings, before))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{out} holds a run of another version ({error}); give another --out") from error
+    now = _plain(settings)
     free = {"steps", "validate_every", "validate_sketches", "patience", "checkpoint_minutes", "log_every"}
-    changed = [k for k in now if k not in free and before.get(k) != now[k]]
+    changed = [k for k in now if k not in free and then[k] != now[k]]
     if changed:
         raise SettingsError(
             f"{out} holds a run with other settings ({', '.join(changed)}); give another --out, or the same settings"
         )
+    if progress.started_from.get("weights") != (base.fingerprint if base else None):
+        began = progress.started_from.get("model", "nothing")
+        raise SettingsError(f"{out} holds a run that began with {began}, as it was then; give another --out")
+
+
+def _plain(settings: TrainSettings) -> dict[str, object]:
+    """Settings as they come out of a checkpoint."""
+    plain: dict[str, object] = json.loads(json.dumps(asdict(settings)))
+    return plain
+
+
+def _rehearsal(
+    base: Base, out: Path, settings: TrainSettings, accelerator: Accelerator, resumed: bool, tell: Say
+) -> Rehearsal | None:
+    """What the base model dreams, to be mixed into the batches; None, with the reason told, where it cannot.
+
+    The dreams of a run that is taken up again are those that are there.
+    """
+    path = out / DREAMS
+    share = settings.tune.rehearsal
+    forgets = f"the run may forget what {base.name} knows"
+    if share == 0:
+        tell(f"nothing is rehearsed (tune.rehearsal is 0): {forgets}")
+        return None
+    model = load_model(base.folder)
+    try:
+        categories = model.prior.categories
+    except ModelError as error:
+        tell(f"nothing is rehearsed: {forgets}; {error}")
+        return None
+    if accelerator.is_main_process and not (resumed and path.exists()):
+        tell(f"dreaming {settings.tune.dreamed:,} sketches of {len(categories)} categories that {base.name} knows")
+        dream(model, path, settings)
+    accelerator.wait_for_everyone()
+    dreams = SketchSet.open(path)
+    if not len(dreams):
+        tell(f"nothing is rehearsed: {forgets}; none of the drawings that it dreamed came to an end")
+        return None
+    return Rehearsal(dreams, share)
+
+
+def _freeze_encoder(network: Network) -> None:
+    for part in (network.encoder, network.to_mu, network.to_log_variance):
+        if part is not None:
+            part.requires_grad_(False)
 
 
 def average_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -12,19 +12,21 @@ import torch
 from accelerate import PartialState
 
 from sketch_pix2seq import __version__
+from sketch_pix2seq.data.batches import BatchSettings, usable
 from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.runtime import TorchRuntime
-from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.errors import FileError, missing_package
 from sketch_pix2seq.machine import machine
-from sketch_pix2seq.model.export import load_network, write_folder
+from sketch_pix2seq.model.export import write_folder
 from sketch_pix2seq.model.folder import RUN_MODEL, ModelInfo, from_plain
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
-from sketch_pix2seq.training.loop import CHECKPOINT, Report, average_of, train
+from sketch_pix2seq.training.loop import CHECKPOINT, Report, Say, average_of, train
 from sketch_pix2seq.training.settings import TrainSettings
+from sketch_pix2seq.training.tuning import load_base, prior_after
 
 SHEETS = "sheets"
 _SHEET_ROWS, _SHEET_SAMPLES = 12, 5
@@ -35,21 +37,20 @@ def run(
     out: Path,
     settings: TrainSettings,
     *,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
     report: Report | None = None,
     on_sheet: Callable[[Path], None] | None = None,
+    say: Say | None = None,
 ) -> Path:
     """Train on a set into ``out``, or go on with the run that is there; the model folder ``out/model``.
 
-    Validations write ``out/sheets/step-N.png``, people's sketches beside their redrawings. start_from: a model folder
-    whose weights and offset scale the run begins with; its network settings must be those of ``settings``.
+    Validations write ``out/sheets/step-N.png``, people's sketches beside their redrawings. start_from: "bundled", a
+    model folder or a name on the Hub, whose weights and offset scale the run begins with; its network settings must be
+    those of ``settings``, and its categories stay the model's first. say: see `train`.
     """
     sketches = SketchSet.open(data)
-    shown = _shown(sketches, settings.batch.max_points)
-    weights, scale = None, None
-    if start_from is not None:
-        network, info = load_network(start_from)
-        weights, scale = network.state_dict(), info.sequence.scale
+    shown = _shown(sketches, settings.batch)
+    base = None if start_from is None else load_base(start_from, settings)
 
     def on_validation(network: Network, progress: Progress, step: int) -> None:
         path = out / SHEETS / f"step-{step:07d}.png"
@@ -58,11 +59,11 @@ def run(
         if on_sheet is not None:
             on_sheet(path)
 
-    network, progress, main = train(
-        data, out, settings, report=report, on_validation=on_validation, weights=weights, scale=scale
-    )
+    network, progress, main = train(data, out, settings, report=report, on_validation=on_validation, base=base, say=say)
     if main:
-        write_folder(out / RUN_MODEL, network, sketches.categories, training_record(sketches, settings, progress))
+        record = training_record(sketches, settings, progress)
+        info = ModelInfo(network.settings, network.sequence, known_categories(sketches, progress), record)
+        write_model(out / RUN_MODEL, network, info, sketches, out)
     return out / RUN_MODEL
 
 
@@ -72,7 +73,21 @@ def export_run(run_folder: Path, out: Path, data: Path) -> Path:
     Raises FileError where there is no checkpoint.
     """
     network, info = load_run(run_folder, data)
-    return write_folder(out, network, info.categories, info.training)
+    return write_model(out, network, info, SketchSet.open(data), run_folder)
+
+
+def write_model(folder: Path, network: Network, info: ModelInfo, sketches: SketchSet, run_folder: Path) -> Path:
+    """Write the model folder of a run, and the prior of its codes, which drawing from nothing needs.
+
+    Raises ModelError where scikit-learn is missing; the folder is complete but for the prior then.
+    """
+    write_folder(folder, network, info.categories, info.training)
+    model = Model(TorchRuntime(network, info))
+    try:
+        prior_after(model, sketches, info.training.get("started_from", {}), run_folder).save(folder)
+    except ImportError as error:
+        raise missing_package(error, f"{folder}: the model is there; its prior", "train") from error
+    return folder
 
 
 def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
@@ -89,7 +104,13 @@ def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
     network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale))
     network.load_state_dict(average_of(tensors))
     record = training_record(sketches, settings, progress)
-    return network.eval(), ModelInfo(network.settings, network.sequence, sketches.categories, record)
+    return network.eval(), ModelInfo(network.settings, network.sequence, known_categories(sketches, progress), record)
+
+
+def known_categories(sketches: SketchSet, progress: Progress) -> tuple[str, ...]:
+    """The categories of a run's model: those of the model that it began with, then the new ones of its set."""
+    before: list[str] = progress.started_from.get("categories", [])
+    return (*before, *(name for name in sketches.categories if name not in before))
 
 
 def is_main_process() -> bool:
@@ -109,6 +130,7 @@ def training_record(sketches: SketchSet, settings: TrainSettings, progress: Prog
         "sketches": {split: int((sketches.split_ids == i).sum()) for i, split in enumerate(SPLITS)},
         "validation": progress.history[-1] if progress.history else {},
         "settings": asdict(settings),
+        **({"started_from": progress.started_from} if progress.started_from else {}),
     }
 
 
@@ -123,12 +145,13 @@ def validation_sheet(network: Network, sketches: Sequence[Any], path: Path, titl
     write_sheet(path, rows, title=title, columns=("people's", *(str(i + 1) for i in range(_SHEET_SAMPLES))))
 
 
-def _shown(sketches: SketchSet, max_points: int) -> list[int]:
-    """The same few validation sketches every time, spread over the categories."""
+def _shown(sketches: SketchSet, settings: BatchSettings) -> list[int]:
+    """The same few sketches every time, spread over the categories: of validation, or of training where it has none."""
     rng = np.random.default_rng(0)
-    valid = sketches.indices("valid")
-    valid = valid[sketches.lengths[valid] <= max_points]
-    by_category = [valid[sketches.category_ids[valid] == c] for c in range(len(sketches.categories))]
+    chosen = usable(sketches, "valid", settings)
+    if not len(chosen):
+        chosen = usable(sketches, "train", settings)
+    by_category = [chosen[sketches.category_ids[chosen] == c] for c in range(len(sketches.categories))]
     filled = [members for members in by_category if len(members)]
     if not filled:
         return []

@@ -71,6 +71,27 @@ class OptimiserSettings:
 
 
 @dataclass(frozen=True)
+class TuneSettings:
+    """What a run that begins with a trained model does to keep what that model knows; only with `--from`."""
+
+    freeze_encoder: bool = False
+    """Leave the encoder as it is, so that pictures keep their codes; only the decoder learns. Only with --from."""
+    rehearsal: float = 0.0
+    """Share of the batches that are sketches which the model dreamed of its own categories before it began to learn
+    (pseudo-rehearsal, Robins 1995); 0 = none. Only with --from."""
+    dreamed: int = 1200
+    """Sketches that are dreamed, the same number of each category."""
+    temperature: float = 0.2
+    """tau with which they are drawn."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rehearsal < 1:
+            raise SettingsError("tune.rehearsal is a share: 0 or more, and below 1")
+        if self.dreamed < 1 or self.temperature < 0:
+            raise SettingsError("tune.dreamed must be at least 1, and tune.temperature 0 or more")
+
+
+@dataclass(frozen=True)
 class TrainSettings:
     """A training run."""
 
@@ -82,6 +103,8 @@ class TrainSettings:
     """What is minimised."""
     optimiser: OptimiserSettings = OptimiserSettings()
     """How it is minimised."""
+    tune: TuneSettings = TuneSettings()
+    """How a run that begins with a trained model keeps what that model knows."""
     steps: int = 20_000
     """Optimiser steps in all."""
     seed: int = 1
@@ -89,7 +112,7 @@ class TrainSettings:
     precision: Precision = "auto"
     """Of the matrix products; "auto" takes bfloat16 where the processor multiplies it in hardware."""
     validate_every: int = 1000
-    """Steps between validations; each writes a sheet of redrawn validation sketches."""
+    """Steps between validations; each writes a sheet of redrawn sketches of people."""
     validate_sketches: int = 2000
     """Validation sketches used at most."""
     patience: int = 0

@@ -1,0 +1,337 @@
+"""`sketch-pix2seq create`: changed inputs, hybrids, ways between two things, analogies, healing, completion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import tyro
+
+from sketch_pix2seq.cli.console import console, progress
+from sketch_pix2seq.drawing.create import (
+    Alteration,
+    Creation,
+    HybridWay,
+    altered,
+    analogy,
+    completion,
+    healing,
+    hybrid,
+    interpolation,
+    write_creation,
+)
+from sketch_pix2seq.drawing.latent import How
+from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
+from sketch_pix2seq.drawing.runtime import RuntimeName
+from sketch_pix2seq.drawing.writing import formats_of
+from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.formats import find_files
+
+
+@dataclass(frozen=True)
+class Common(DrawSettings):
+    """What every creative task has."""
+
+    out: Path = Path("created")
+    """Folder for the drawings and the sheet."""
+    samples: int = 8
+    """Drawings of each input."""
+    format: str = "svg"
+    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none": the sheet alone."""
+    seed: int = 0
+    """The same seed gives the same strokes."""
+    model: str = BUNDLED
+    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    runtime: RuntimeName = "onnx"
+    """"onnx", or "torch" where PyTorch is installed."""
+    width_mm: float | None = None
+    """Width of the SVGs in millimetres, for a plotter."""
+
+
+@dataclass(frozen=True)
+class Altered(Common):
+    """Redraw a picture with parts added or missing: does the model draw what it sees, or what it knows?
+
+    sketch-pix2seq create altered pig.png --add ear.svg --at 0.5 0 --size 0.2
+
+    sketch-pix2seq create altered car.png --remove 2,3
+
+    Shares of ink say how much the drawings show of what was added and of what was taken away. strokes.png, beside the
+    sheet, tells the numbers of the strokes. Without a change, the picture is redrawn as it is: something that the
+    model never learned, say.
+
+    --config FILE.yaml reads any of these settings from a file; flags come last.
+    """
+
+    out: Path = Path("altered")
+    """Folder for the drawings and the sheet."""
+    picture: tyro.conf.Positional[tuple[str, ...]] = ()
+    """The picture."""
+    add: str | None = None
+    """A picture of a part to put on it."""
+    at: tuple[float, float] = (0.5, 0.5)
+    """Where the middle of the part goes: x and y, 0 to 1 from left to right and from top to bottom of the drawing."""
+    size: float = 0.3
+    """Longest side of the part, as a share of the drawing's."""
+    remove: str = ""
+    """Numbers of strokes to take away, separated by commas; see strokes.png."""
+    cut: tuple[float, float, float, float] | None = None
+    """A region to clip away: left, top, right and bottom, 0 to 1 as for --at."""
+
+
+@dataclass(frozen=True)
+class Hybrid(Common):
+    """Redraw two things in one: two pictures overlaid or spliced, or their codes mixed.
+
+    sketch-pix2seq create hybrid pig.png car.png --how left-right
+
+    sketch-pix2seq create hybrid pig "ice cream" --how code --mix 0.4
+
+    Each thing is a picture, or the name of a category.
+
+    --config FILE.yaml reads any of these settings from a file; flags come last.
+    """
+
+    out: Path = Path("hybrid")
+    """Folder for the drawings and the sheet."""
+    things: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Two pictures or categories: A B."""
+    how: HybridWay = "overlay"
+    """Both on one canvas; the left or top of A and the right or bottom of B; or their codes mixed."""
+    mix: float = 0.5
+    """Share of B's code in the mix, 0 to 1."""
+    cut_at: float = 0.5
+    """Where both are cut, as a share of the canvas from the left or top."""
+
+
+@dataclass(frozen=True)
+class Interpolate(Common):
+    """Draw the way from one thing to another: a strip of drawings, and an animation there and back.
+
+    sketch-pix2seq create interpolate pig.png car.png --steps 12
+
+    sketch-pix2seq create interpolate sun face --how linear
+
+    Each thing is a picture, or the name of a category.
+
+    --config FILE.yaml reads any of these settings from a file; flags come last.
+    """
+
+    out: Path = Path("interpolation")
+    """Folder for the drawings, the sheet, the strip and the animation."""
+    samples: int = 1
+    """Ways to draw."""
+    things: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Two pictures or categories: A B."""
+    steps: int = 10
+    """Drawings of the way, both ends among them."""
+    how: How = "spherical"
+    """Along the arc between the codes, or along the straight line."""
+
+
+@dataclass(frozen=True)
+class Analogy(Common):
+    """Draw A - B + C: what A has and B lacks, on C.
+
+    sketch-pix2seq create analogy cat-with-body.png cat.png pig.png
+
+    Each thing is a picture, or the name of a category.
+
+    --config FILE.yaml reads any of these settings from a file; flags come last.
+    """
+
+    out: Path = Path("analogy")
+    """Folder for the drawings and the sheet."""
+    things: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Three pictures or categories: A B C."""
+
+
+@dataclass(frozen=True)
+class Heal(Common):
+    """Redraw pictures of which patches are missing.
+
+    sketch-pix2seq create heal pig.png fish.jpg --damage 0.1 0.3 0.5
+
+    The sheet shows what the model saw beside what it drew.
+
+    --config FILE.yaml reads any of these settings from a file; flags come last.
+    """
+
+    out: Path = Path("healed")
+    """Folder for the drawings and the sheet."""
+    samples: int = 4
+    """Drawings of each damaged picture."""
+    pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Pictures and folders."""
+    damage: tuple[float, ...] = (0.1, 0.3, 0.5)
+    """Shares of the patches with ink to blank, one after the other."""
+
+
+@dataclass(frozen=True)
+class Complete(Common):
+    """Go on with a started drawing: several ways in which it could end.
+
+    sketch-pix2seq create complete started.svg
+
+    sketch-pix2seq create complete started.svg --category pig
+
+    The strokes that are there stay as they are. With a category or a picture, that is what it becomes.
+
+    --config FILE.yaml reads any of these settings from a file; flags come last.
+    """
+
+    out: Path = Path("completed")
+    """Folder for the drawings and the sheet."""
+    started: tyro.conf.Positional[tuple[str, ...]] = ()
+    """The started drawing."""
+    category: str | None = None
+    """What it is to become."""
+    picture: str | None = None
+    """A picture of what it is to become."""
+
+
+Task: TypeAlias = Altered | Hybrid | Interpolate | Analogy | Heal | Complete
+TASKS: dict[str, type[Task]] = {
+    "altered": Altered,
+    "hybrid": Hybrid,
+    "interpolate": Interpolate,
+    "analogy": Analogy,
+    "heal": Heal,
+    "complete": Complete,
+}
+"""Every sub-command with its settings."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Creative tasks on pictures of one's own.
+
+    sketch-pix2seq create interpolate pig.png car.png
+    """
+
+    task: (
+        Annotated[Altered, tyro.conf.subcommand("altered", prefix_name=False)]
+        | Annotated[Hybrid, tyro.conf.subcommand("hybrid", prefix_name=False)]
+        | Annotated[Interpolate, tyro.conf.subcommand("interpolate", prefix_name=False)]
+        | Annotated[Analogy, tyro.conf.subcommand("analogy", prefix_name=False)]
+        | Annotated[Heal, tyro.conf.subcommand("heal", prefix_name=False)]
+        | Annotated[Complete, tyro.conf.subcommand("complete", prefix_name=False)]
+    )
+
+
+def defaults(words: list[str]) -> tuple[Settings | None, list[str]]:
+    """Settings from ``--config FILE.yaml`` for the task that is named, and the other words; help where there are none.
+
+    Raises SettingsError where the file is given before a task.
+    """
+    from sketch_pix2seq.cli.main import overlaid, read_yaml, take_option
+
+    if not words:
+        return None, ["--help"]
+    path, others = take_option(words, "--config")
+    if path is None:
+        return None, others
+    if not others or others[0] not in TASKS:
+        raise SettingsError(f"name a task before its settings: create {'|'.join(TASKS)} --config {path}")
+    return Settings(overlaid(TASKS[others[0]](), read_yaml(Path(path)), path)), others
+
+
+def run(settings: Settings) -> None:
+    """Do a task and say what came of it and where it is."""
+    task = settings.task
+    formats = formats_of(task.format)
+    with progress() as bar:
+        bar.add_task("drawing", total=None)
+        creation = _created(task)
+        report = write_creation(creation, task.out, formats=formats, width_mm=task.width_mm)
+    if isinstance(creation, Alteration):
+        _tell_seen(creation)
+    beside = f"; also {', '.join(path.name for path in report.others)}" if report.others else ""
+    drawings = "1 drawing" if report.drawings == 1 else f"{report.drawings} drawings"
+    _say(f"{drawings} -> {report.folder}; side by side in {report.sheet}{beside}")
+
+
+def _created(task: Task) -> Creation:
+    if isinstance(task, Altered):
+        (picture,) = _exactly("altered", task.picture, "one picture: PICTURE")
+        remove = _numbers(task.remove)
+        model = _model(task)
+        return altered(
+            model,
+            picture,
+            task.samples,
+            add=task.add,
+            at=task.at,
+            size=task.size,
+            remove=remove,
+            cut=task.cut,
+            seed=task.seed,
+            settings=task,
+        )
+    if isinstance(task, Hybrid):
+        a, b = _exactly("hybrid", task.things, "two pictures or categories: A B")
+        return hybrid(
+            _model(task),
+            a,
+            b,
+            task.samples,
+            how=task.how,
+            share=task.mix,
+            at=task.cut_at,
+            seed=task.seed,
+            settings=task,
+        )
+    if isinstance(task, Interpolate):
+        a, b = _exactly("interpolate", task.things, "two pictures or categories: A B")
+        return interpolation(
+            _model(task), a, b, task.samples, steps=task.steps, how=task.how, seed=task.seed, settings=task
+        )
+    if isinstance(task, Analogy):
+        a, b, c = _exactly("analogy", task.things, "three pictures or categories: A B C")
+        return analogy(_model(task), a, b, c, task.samples, seed=task.seed, settings=task)
+    if isinstance(task, Heal):
+        pictures = [path for path, _ in find_files(task.pictures)]
+        return healing(_model(task), pictures, task.damage, task.samples, seed=task.seed, settings=task)
+    (started,) = _exactly("complete", task.started, "one started drawing: STARTED")
+    return completion(
+        _model(task),
+        started,
+        task.samples,
+        category=task.category,
+        picture=task.picture,
+        seed=task.seed,
+        settings=task,
+    )
+
+
+def _model(task: Task) -> Model:
+    return load_model(task.model, runtime=task.runtime)
+
+
+def _exactly(name: str, given: Sequence[str], needed: str) -> Sequence[str]:
+    """What was given, where there are as many as ``needed`` names in capitals."""
+    if len(given) != len(needed.split(": ")[1].split()):
+        raise SettingsError(f"{name} needs {needed}; {len(given)} given")
+    return given
+
+
+def _numbers(text: str) -> list[int]:
+    words = text.replace(",", " ").split()
+    if not all(word.isdecimal() for word in words):
+        raise SettingsError(f"--remove takes numbers of strokes, such as 3,4; got {text!r}")
+    return [int(word) for word in words]
+
+
+def _tell_seen(creation: Alteration) -> None:
+    seen = creation.mean_seen
+    if seen.added is not None:
+        _say(f"of the ink that was added, the drawings have {100 * seen.added:.0f} %")
+    if seen.taken is not None:
+        _say(f"of the ink that was taken away, the drawings have {100 * seen.taken:.0f} % all the same")
+
+
+def _say(text: str) -> None:
+    console().print(text, markup=False, soft_wrap=True)

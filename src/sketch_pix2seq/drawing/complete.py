@@ -1,0 +1,336 @@
+"""Completion: a started drawing is continued by the decoder.
+
+The decoder's rows lie in the square frame of the finished drawing, and its code is the finished picture's; a started
+drawing tells neither. With a picture the code is known, and the frame is the one in which it makes the strokes so far
+likeliest. Without, people's habits help: those who draw the same thing begin with the same parts. Things are drawn from
+the prior; where the first strokes of one look like the started drawing, moved and scaled, the rest of its strokes,
+moved and scaled alike, is put beside the started strokes. The encoder's code of that collage, and its bounds, are
+what the decoder goes on with: it draws what the collage is a sketch of, from the strokes so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.drawing.model import DrawSettings, Model, Source, read_source
+from sketch_pix2seq.drawing.sampler import Begun, begin, draw_codes, draw_on
+from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP, SequenceSpec, mixed
+from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
+
+_THINGS = (96, 192)
+"""Things drawn from the prior to compare with: of one category, of any."""
+_SPREAD = 0.4
+"""Share of the prior's variance that they have; less than in drawing from nothing, as they should be clean."""
+_COLLAGES = 16
+"""Collages that are finished, at least; the best become the alternatives."""
+_PLACES = 40
+"""Places along the lines at which two drawings are compared."""
+_WARP = 1.16
+"""How far width and height may be stretched apart from the mean scale to make first strokes look alike."""
+_UNLIKE, _ASTRAY = 60.0, 300.0
+"""Nats for a distance of the whole extent from the started strokes, and of 1 from the collage's code."""
+_SAME = 15.0
+"""Nats that an alternative has to be better by for each one before it that looks like the same category."""
+_SHARES = ((1.0, 0.35), (0.9, 0.15), (0.75, 0.17), (0.6, 0.15), (0.45, 0.1), (0.3, 0.08))
+"""Longest side of the started drawing over that of the finished one, and how often it is tried with a picture."""
+_FIRST_ROWS = 3000
+"""Rows that the first weighing of frames takes, about; of frames, it takes 32 to 128."""
+_AS_PLACED = 0.5
+"""Nats a point in favour of the place where the started drawing lies in the picture's own coordinates."""
+_WRONG = 1e6
+"""What a drawing that has not ended is behind others; half of it for one to which nothing was added."""
+
+
+def complete(
+    model: Model,
+    started: Sketch,
+    samples: int = 1,
+    *,
+    category: str | None = None,
+    picture: Source | None = None,
+    seed: int = 0,
+    settings: DrawSettings = DrawSettings(),
+    pen_down: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> list[Sketch]:
+    """Go on with a started drawing in ``samples`` ways, the likeliest first, in the started drawing's own coordinates.
+
+    Each begins with the started strokes as they are; ``metadata["started"]`` is their number, ``metadata["ended"]``
+    says whether the drawing ended by itself. The same seed, weights, settings and device give the same strokes.
+    category: what it shall become. picture: what the finished drawing shall look like; if that is a `Sketch`, the
+    started drawing is first tried where it lies in the coordinates of that. With neither, the strokes so far decide.
+    pen_down: the pen is still on the paper at the last point, so the last stroke may go on.
+    on_progress: called with the number of alternatives finished since the last call.
+    Raises SettingsError for no strokes, no samples, more points than ``settings.max_points`` leaves room for, an
+    unknown category, or both a category and a picture; ModelError where neither is given, or a category, and the
+    model has no prior.
+    """
+    if samples < 1:
+        raise SettingsError("samples must be at least 1")
+    if not 0 <= seed < 1 << 64:
+        raise SettingsError("the seed must be a whole number from 0 to 2 ** 64 - 1")
+    if not started.strokes:
+        raise SettingsError("there is nothing to complete: the started drawing has no strokes")
+    if started.n_points >= settings.max_points:
+        raise SettingsError(
+            f"the started drawing has {started.n_points} points, which leaves no room for more; "
+            f"max_points is {settings.max_points}"
+        )
+    if category is not None and picture is not None:
+        raise SettingsError("a drawing is completed towards a category or a picture, not both")
+    work = _Work(model, started, pen_down, seed, settings)
+    drawings = _imagined(work, category, samples) if picture is None else _towards(work, picture, samples)
+    if on_progress is not None:
+        on_progress(samples)
+    return [drawing.with_(category=category, metadata={"started": len(started)}) for drawing in drawings]
+
+
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """n squares in the started drawing's coordinates: where the finished drawing lies, its longest side the side."""
+
+    side: DoubleArray
+    centre: DoubleArray
+    """``(n, 2)``."""
+
+    def select(self, chosen: NDArray[np.integer]) -> _Frames:
+        return _Frames(self.side[chosen], self.centre[chosen])
+
+    def and_(self, others: _Frames) -> _Frames:
+        return _Frames(np.append(self.side, others.side), np.concatenate([self.centre, others.centre]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What stays the same while one drawing is completed."""
+
+    model: Model
+    started: Sketch
+    pen_down: bool
+    seed: int
+    settings: DrawSettings
+
+    def begun(self, codes: FloatArray, frames: _Frames) -> Begun:
+        """The started drawing, of each code in its frame."""
+        rows = _rows(self.started, frames, self.model.info.sequence, self.pen_down)
+        return begin(self.model.runtime, codes, rows)
+
+    def seeds(self, use: int, n: int) -> NDArray[np.uint64]:
+        """Seeds for n drawings; others for each use."""
+        stream = mixed(np.array([self.seed], np.uint64)) + np.uint64(use << 32)
+        return mixed(stream + np.arange(n, dtype=np.uint64))
+
+
+class _Finished(NamedTuple):
+    """One drawing for each of n codes, in the started drawing's coordinates."""
+
+    drawings: list[Sketch]
+    codes: FloatArray
+    """Of the drawings ``(n, z)``."""
+    astray: DoubleArray
+    """Mean square from the code that was given to the drawing's own, and what speaks against it besides, ``(n,)``."""
+
+
+def _finish(work: _Work, codes: FloatArray, frames: _Frames, begun: Begun) -> _Finished:
+    """Of as many candidates as asked for, the drawing whose code is nearest to the one that it was drawn from."""
+    n, candidates = len(codes), work.settings.candidates
+    each = np.repeat(np.arange(n), candidates)
+    found = draw_on(work.model.runtime, begun.select(each), work.seeds(1, len(each)), work.settings)
+    drawings = [_joined(work.started, drawn, side) for drawn, side in zip(found, frames.side[each], strict=True)]
+    again = work.model.encode_sketches(drawings)
+    astray = np.square(again - codes[each]).mean(axis=1, dtype=np.float64)
+    astray += [0.0 if d.metadata["ended"] else _WRONG for d in drawings]
+    astray += [_WRONG / 2 if d.n_points == work.started.n_points else 0.0 for d in drawings]
+    best = np.arange(n) * candidates + astray.reshape(n, candidates).argmin(axis=1)
+    return _Finished([drawings[i] for i in best], again[best], astray[best])
+
+
+# -- without a picture ------------------------------------------------------------------------------------
+
+
+def _imagined(work: _Work, category: str | None, samples: int) -> list[Sketch]:
+    """Alternatives towards a category, or whatever the strokes so far allow; the likeliest first."""
+    model, prior = work.model, work.model.prior
+    collages = max(_COLLAGES, 2 * samples)
+    n = max(_THINGS[category is None], 2 * collages)
+    proposed = prior.sample(n, category, seed=work.seed, spread=_SPREAD)
+    things = draw_codes(model.runtime, proposed, work.seeds(0, n), work.settings)
+    found = [_collage(work.started, thing) for thing in things]
+    unlike = np.array([distance for distance, _ in found])
+    unlike += [0.0 if thing.metadata["ended"] else 1.0 for thing in things]
+    kept = np.argsort(unlike, kind="stable")[:collages]
+    chosen = [found[i][1] for i in kept]
+    codes, frames = model.encode_sketches(chosen), _bounds(chosen)
+    begun = work.begun(codes, frames)
+    finished = _finish(work, codes, frames, begun)
+    # The likelihood of the strokes so far is far too sure of itself, so it is tempered by their number.
+    score = begun.log_likelihood / np.sqrt(work.started.n_points) + prior.log_density(finished.codes, category)
+    score -= _UNLIKE * unlike[kept] + _ASTRAY * finished.astray
+    looks = prior.posterior(finished.codes).argmax(axis=1)
+    order: list[int] = []
+    for _ in range(samples):
+        left = score.copy()
+        if category is None:
+            left -= _SAME * (looks[:, None] == looks[order]).sum(axis=1)
+        left[order] = -np.inf
+        order.append(int(left.argmax()))
+    return [finished.drawings[i] for i in order]
+
+
+def _collage(started: Sketch, thing: Sketch) -> tuple[float, Sketch]:
+    """The started strokes with the rest of a thing whose beginning is most like them, and how far that is from them.
+
+    A thing is cut at the ends and in the middle of its strokes. The distance is in extents of the started drawing.
+    """
+    left, top, right, bottom = started.bounds()
+    size, middle = np.array([right - left, bottom - top]), np.array([left + right, top + bottom]) / 2
+    extent = float(size.max())
+    own, strokes = _places(started.strokes), [stroke.astype(np.float64) for stroke in thing.strokes]
+    best, collage = np.inf, started
+    for index, stroke in enumerate(strokes):
+        for cut in sorted({max(1, len(stroke) // 2), len(stroke)}):
+            first, rest = [*strokes[:index], stroke[:cut]], strokes[index + 1 :]
+            if cut < len(stroke):
+                rest = [stroke[cut - 1 :], *rest]
+            corners = np.concatenate(first)
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            if not rest or (extent > 0 and (high - low).max() == 0):
+                continue
+            scale = _stretch(high - low, size)
+            moved = [(part - (low + high) / 2) * scale + middle for part in rest]
+            places = (_places(first) - (low + high) / 2) * scale + middle
+            apart = np.sqrt(np.square(own[:, None] - places[None]).sum(axis=2))
+            distance = float(apart.min(axis=0).mean() + apart.min(axis=1).mean()) / 2 / (extent or CANVAS_SIZE)
+            if distance < best:
+                added = tuple(part.astype(np.float32) for part in moved)
+                best, collage = distance, Sketch(started.strokes + added)
+    return min(best, 10.0), collage
+
+
+def _stretch(size: DoubleArray, wanted: DoubleArray) -> DoubleArray:
+    """Scales ``(2,)`` across and down that bring a box to a wanted size, within the limits of `_WARP`."""
+    if wanted.max() == 0:
+        return np.ones(2)
+    overall = wanted.max() / size.max()
+    wide = size > 0.05 * size.max()
+    scale = np.where(wide, wanted / np.where(wide, size, 1.0), overall)
+    mean = np.sqrt(scale.prod()) or overall
+    return np.asarray(np.clip(scale, mean / _WARP, mean * _WARP))
+
+
+def _places(strokes: Sequence[NDArray[np.floating]]) -> DoubleArray:
+    """Places ``(n, 2)`` at equal distances along the lines."""
+    lengths = [np.hypot(*np.diff(stroke, axis=0).T) for stroke in strokes]
+    total = sum(float(length.sum()) for length in lengths)
+    places = []
+    for stroke, length in zip(strokes, lengths, strict=True):
+        along = np.concatenate([[0.0], np.cumsum(length)])
+        count = 1 + (round(_PLACES * float(along[-1]) / total) if total > 0 else 0)
+        at = np.linspace(0.0, along[-1], count)
+        places.append(np.stack([np.interp(at, along, stroke[:, axis]) for axis in (0, 1)], axis=1))
+    return np.concatenate(places)
+
+
+# -- towards a picture ------------------------------------------------------------------------------------
+
+
+def _towards(work: _Work, picture: Source, samples: int) -> list[Sketch]:
+    """Alternatives from the picture's code, in the frame in which it makes the strokes so far likeliest."""
+    sketch = read_source(picture)
+    code = work.model.encode_sketches([sketch])
+    frames = _frame_of(work, code, _bounds([picture if isinstance(picture, Sketch) else sketch]))
+    everywhere = np.zeros(samples, np.int64)
+    codes, frames = code[everywhere], frames.select(everywhere)
+    finished = _finish(work, codes, frames, work.begun(code, frames.select(everywhere[:1])).select(everywhere))
+    return [finished.drawings[i] for i in np.argsort(finished.astray, kind="stable")]
+
+
+def _frame_of(work: _Work, code: FloatArray, own: _Frames) -> _Frames:
+    """The picture's own frame if the strokes so far are likely there, or else the best of many that are tried."""
+    rng = np.random.default_rng([work.seed, 2])
+
+    def worth(frames: _Frames) -> DoubleArray:
+        return work.begun(np.repeat(code, len(frames.side), axis=0), frames).log_likelihood
+
+    n = int(np.clip(_FIRST_ROWS // work.started.n_points, 32, 128))
+    frames = _random_frames(work.started, n, rng)
+    if _holds(own, work.started):
+        frames = own.and_(frames)
+        likely = worth(frames)
+        likely[0] += _AS_PLACED * work.started.n_points
+        if likely.argmax() == 0:
+            return own
+    best = frames.select(worth(frames).argmax(keepdims=True))
+    for spread in (0.08, 0.03):
+        side = best.side * np.exp(spread * rng.normal(size=24))
+        frames = best.and_(_Frames(side, best.centre + spread * side[:, None] * rng.normal(size=(24, 2))))
+        best = frames.select(worth(frames).argmax(keepdims=True))
+    return best
+
+
+# -- frames, and to and from them -------------------------------------------------------------------------
+
+
+def _random_frames(started: Sketch, n: int, rng: np.random.Generator) -> _Frames:
+    """Frames of several sizes around the started drawing, which lies anywhere in them."""
+    left, top, right, bottom = started.bounds()
+    extent = max(right - left, bottom - top)
+    shares, often = np.array(_SHARES).T
+    side = extent / rng.choice(shares, n, p=often) if extent > 0 else np.full(n, CANVAS_SIZE)
+    free = side[:, None] - np.array([right - left, bottom - top])
+    return _Frames(side, np.array([left, top]) - free * rng.random((n, 2)) + side[:, None] / 2)
+
+
+def _bounds(sketches: list[Sketch]) -> _Frames:
+    """The frames of finished drawings."""
+    boxes = np.array([sketch.bounds() for sketch in sketches])
+    side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    return _Frames(np.where(side > 0, side, CANVAS_SIZE), (boxes[:, :2] + boxes[:, 2:]) / 2)
+
+
+def _holds(frame: _Frames, sketch: Sketch) -> bool:
+    """Whether the sketch lies within the frame, give or take a twentieth of its side."""
+    reach = np.abs(sketch.points() - frame.centre[0]).max()
+    return bool(reach <= 0.55 * frame.side[0])
+
+
+def _rows(started: Sketch, frames: _Frames, spec: SequenceSpec, pen_down: bool) -> FloatArray:
+    """The stroke-5 rows ``(n, k, 5)`` of the started drawing in each frame, in model units, without an end row."""
+    first = spec.start == "first"
+    table = started.to_stroke3(implicit_origin=first)
+    if pen_down:
+        table[-1, 2] = 0
+        if first and started.n_points == 1:
+            table = table[:0]
+    scale = CANVAS_SIZE / frames.side / spec.scale
+    rows = np.zeros((len(scale), len(table), 5))
+    rows[:, :, :2] = table[:, :2] * scale[:, None, None]
+    rows[:, :, 2 + PEN_DOWN] = 1 - table[:, 2]
+    rows[:, :, 2 + PEN_UP] = table[:, 2]
+    if not first:
+        rows[:, 0, :2] = (started.strokes[0][0] - frames.centre) * scale[:, None]
+    return rows.astype(np.float32)
+
+
+def _joined(started: Sketch, drawn: Sketch, side: float) -> Sketch:
+    """The started strokes as they are, and what was drawn beyond them, led on from the last given point."""
+    given, last = started.n_points, len(started) - 1
+    points = drawn.points().astype(np.float64)
+    added = (points[given:] - points[given - 1]) * (side / CANVAS_SIZE) + started.strokes[-1][-1]
+    strokes: list[FloatArray] = list(started.strokes)
+    ends = np.cumsum([len(stroke) for stroke in drawn.strokes]) - given
+    for index, end in enumerate(ends):
+        if end <= 0:
+            continue
+        part = added[max(0, ends[index - 1] if index else 0) : end].astype(np.float32)
+        if index == last:
+            strokes[-1] = np.concatenate([strokes[-1], part])
+        else:
+            strokes.append(part)
+    return Sketch(tuple(strokes), started.category, {**started.metadata, "ended": drawn.metadata["ended"]})

@@ -1,0 +1,130 @@
+"""Beginning with a trained model: what a run takes over from it, and how it does not forget it.
+
+There are no old drawings to learn from any more, but the model can draw what it knows. Before it learns anything it
+dreams sketches of its own categories, which are mixed into the batches (pseudo-rehearsal: Robins, "Catastrophic
+Forgetting, Rehearsal and Pseudorehearsal", Connection Science 7, 1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from sketch_pix2seq.data.store import SketchSet, SketchSetWriter, Split
+from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.pretrained import model_folder
+from sketch_pix2seq.drawing.prior import Prior
+from sketch_pix2seq.errors import SettingsError, SketchError
+from sketch_pix2seq.model.export import load_network
+from sketch_pix2seq.model.folder import WEIGHTS, ModelInfo
+from sketch_pix2seq.sketch import FloatArray
+from sketch_pix2seq.training.prior import fit_prior, prior_of
+from sketch_pix2seq.training.settings import TrainSettings
+
+DREAMS = "dreams.arrow"
+"""The set of dreamed sketches in the folder of a run."""
+_CANDIDATES = 4
+"""Drawings made for each one that is dreamed; see `Model.imagine`."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A trained model that a run begins with."""
+
+    name: str
+    """As it was asked for: "bundled", a folder, or a name on the Hub."""
+    folder: Path
+    info: ModelInfo
+    weights: dict[str, Tensor]
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen digits that stand for its weights."""
+        return blake2b((self.folder / WEIGHTS).read_bytes(), digest_size=8).hexdigest()
+
+    def record(self, settings: TrainSettings, dreamed: int) -> dict[str, Any]:
+        """What a checkpoint and a model folder keep of it; ``dreamed``: sketches that are rehearsed."""
+        return {
+            "model": self.name,
+            "weights": self.fingerprint,
+            "categories": list(self.info.categories),
+            "encoder": "frozen" if settings.tune.freeze_encoder else "trained",
+            "dreamed": dreamed,
+            "rehearsal": settings.tune.rehearsal if dreamed else 0.0,
+        }
+
+
+def load_base(model: str | Path, settings: TrainSettings) -> Base:
+    """The model to begin with. Raises ModelError where there is none, SettingsError for another network's settings."""
+    folder = model_folder(model)
+    network, info = load_network(folder)
+    asked = replace(settings.model, recurrent_keep=info.model.recurrent_keep)
+    changed = [name for name in asked.__dataclass_fields__ if getattr(asked, name) != getattr(info.model, name)]
+    if changed:
+        raise SettingsError(
+            f"{model} was trained with other network settings (model.{changed[0]} is "
+            f"{getattr(info.model, changed[0])}, not {getattr(asked, changed[0])}); leave out the flags --model.*"
+        )
+    return Base(str(model), folder, info, network.state_dict())
+
+
+def dream(model: Model, path: Path, settings: TrainSettings) -> int:
+    """Write a SketchSet of what a model draws from nothing of each category that it knows; how many sketches it holds.
+
+    Drawings that did not end by themselves are left out. Raises ModelError for a model without a prior.
+    """
+    categories = model.prior.categories
+    each = -(-settings.tune.dreamed // len(categories))
+    # The best of a few: what comes at first is often speckled with dots, which the model would learn from itself.
+    drawing = DrawSettings(
+        temperature=settings.tune.temperature,
+        candidates=_CANDIDATES,
+        max_points=min(250, settings.batch.max_points),
+    )
+    with SketchSetWriter(path) as writer:
+        for number, category in enumerate(categories):
+            seed = settings.seed * len(categories) + number
+            for sketch in model.imagine(category, each, seed=seed, settings=drawing):
+                left, top, right, bottom = sketch.bounds()
+                if sketch.metadata["ended"] and max(right - left, bottom - top) > 0:
+                    writer.add(sketch.with_(category=category).fit(), "train")
+    return writer.count
+
+
+def prior_after(model: Model, sketches: SketchSet, started_from: Mapping[str, Any], run: Path) -> Prior:
+    """The prior of a model that a run in the folder ``run`` taught a set.
+
+    Where it began with a model whose categories it still knows, those keep their prior if the encoder was frozen; if it
+    was not, theirs is that of what was dreamed, as the encoder sees it now. Where nothing is known of their codes, the
+    prior has the categories of the set alone. started_from: what `Base.record` gave, empty for a run from nothing.
+    """
+    if not started_from:
+        return prior_of(model, sketches)
+    before = None
+    if started_from["encoder"] == "frozen":
+        before = _prior_of_base(started_from)
+    elif started_from["dreamed"] and (run / DREAMS).exists():
+        before = prior_of(model, SketchSet.open(run / DREAMS))
+    if before is None:
+        return prior_of(model, sketches)
+    new = [name for name in sketches.categories if name not in before.categories]
+    new = [name for name in new if len(sketches.indices("train", name))]
+    if not new:
+        return before
+
+    def codes(split: Split) -> list[FloatArray]:
+        return [model.encode_sketches([sketches[int(i)] for i in sketches.indices(split, name)]) for name in new]
+
+    return before.joined(fit_prior(new, codes("train"), codes("valid"), base=before))
+
+
+def _prior_of_base(started_from: Mapping[str, Any]) -> Prior | None:
+    try:
+        return Prior.load(model_folder(started_from["model"]))
+    except SketchError:
+        return None

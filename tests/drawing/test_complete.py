@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketch_pix2seq.drawing.complete import _bounds, _Frames, _joined, _rows, complete
+from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.drawing.prior import Prior
+from sketch_pix2seq.errors import ModelError, SettingsError
+from sketch_pix2seq.sequence import SequenceSpec, rows_of
+from sketch_pix2seq.sketch import Sketch
+from tests.drawing.conftest import KINDS
+
+QUICK = DrawSettings(temperature=0.7, pen_temperature=1.0, max_points=30, candidates=2)
+
+
+def with_prior(folder: Path) -> Model:
+    """A tiny model with two categories, one Gaussian each, far from each other."""
+    runtime = load_model(folder).runtime
+    means = np.stack([np.full((1, 8), -1.0), np.full((1, 8), 1.0)]).astype(np.float32)
+    flat = np.full((2, 8), 0.3, np.float32)
+    return Model(runtime, Prior(("a", "b"), np.full(2, 0.5), np.ones((2, 1)), means, np.zeros((2, 8, 1)), flat))
+
+
+def begins_with(drawing: Sketch, started: Sketch) -> bool:
+    return all((a == b).all() for a, b in zip(started.strokes, drawing.strokes, strict=False))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("goal", ["category", "picture", "nothing"])
+def test_the_started_strokes_stay_as_they_are(folders: dict[str, Path], house: Sketch, kind: str, goal: str) -> None:
+    model = with_prior(folders[kind])
+    started = Sketch(house.strokes[:2]).transform([[3.7, 0, 11], [0, 3.7, -5]])
+    given = {"category": "b"} if goal == "category" else {"picture": house} if goal == "picture" else {}
+    drawings = complete(model, started, 3, seed=4, settings=QUICK, **given)  # type: ignore[arg-type]
+    assert len(drawings) == 3
+    for drawing in drawings:
+        assert begins_with(drawing, started)
+        assert drawing.metadata["started"] == 2
+        assert drawing.n_points <= 30
+        assert drawing.metadata["ended"] or drawing.n_points == 30
+        assert drawing.category == given.get("category")
+    assert any(drawing.n_points > started.n_points for drawing in drawings)
+    assert drawings == complete(model, started, 3, seed=4, settings=QUICK, **given)  # type: ignore[arg-type]
+    assert drawings != complete(model, started, 3, seed=5, settings=QUICK, **given)  # type: ignore[arg-type]
+
+
+def test_where_and_how_large_it_is_drawn_does_not_matter(folders: dict[str, Path], house: Sketch) -> None:
+    model = with_prior(folders["canvas"])
+    started = Sketch(house.strokes[:1])
+    moved = started.transform([[2, 0, 64], [0, 2, 32]])
+    for a, b in zip(
+        complete(model, started, 2, settings=QUICK), complete(model, moved, 2, settings=QUICK), strict=True
+    ):
+        np.testing.assert_allclose(b.points(), a.points() * 2 + [64, 32], atol=0.05)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_last_stroke_may_go_on(folders: dict[str, Path], house: Sketch, kind: str) -> None:
+    model = with_prior(folders[kind])
+    started = Sketch((house.strokes[0], house.strokes[1][:2]))
+    drawings = complete(model, started, 8, settings=QUICK, pen_down=True)
+    for drawing in drawings:
+        assert (drawing.strokes[0] == started.strokes[0]).all()
+        assert (drawing.strokes[1][:2] == started.strokes[1]).all()
+    assert any(len(drawing.strokes[1]) > 2 for drawing in drawings)
+    dot = Sketch((np.array([[3.0, 4.0]], np.float32),))
+    assert all((d.strokes[0][0] == [3, 4]).all() for d in complete(model, dot, 2, settings=QUICK, pen_down=True))
+
+
+@pytest.mark.parametrize("start", ["centre", "first"])
+def test_rows_in_the_true_frame_are_those_of_the_finished_drawing(house: Sketch, start: str) -> None:
+    spec = SequenceSpec(start, 30.0)  # type: ignore[arg-type]
+    drawing = house.transform([[1.5, 0, 20], [0, 1.5, 90]])
+    started = Sketch(drawing.strokes[:2])
+    whole, frame = rows_of(drawing, spec), _bounds([drawing])
+    rows = _rows(started, frame, spec, False)[0]
+    assert len(rows) == started.n_points - (start == "first")
+    np.testing.assert_allclose(rows, whole[: len(rows)], atol=1e-5)
+    assert _rows(started, frame, spec, True)[0, -1, 2:].tolist() == [1, 0, 0]
+    back = _joined(started, house.with_(metadata={"ended": True}), float(frame.side[0]))
+    np.testing.assert_allclose(back.points(), drawing.points(), atol=1e-3)
+
+
+def test_a_dot_is_a_beginning(folders: dict[str, Path]) -> None:
+    dot = Sketch((np.array([[3.0, 4.0]], np.float32),))
+    for kind in KINDS:
+        for drawing in complete(with_prior(folders[kind]), dot, 2, settings=QUICK):
+            assert drawing.strokes[0].tolist() == [[3, 4]]
+    assert _bounds([dot]).side[0] > 0
+    assert _Frames(np.ones(3), np.zeros((3, 2))).select(np.array([1])).side.shape == (1,)
+
+
+def test_a_picture_leads_and_its_own_coordinates_are_tried(house: Sketch) -> None:
+    """The bundled model, given the walls of a face's picture and where they lie, draws what is missing."""
+    turn = np.linspace(0, 2 * np.pi, 20)
+    circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    parts = [circle * 120 + 128, circle[::4] * 12 + [88, 95], circle[::4] * 12 + [168, 95]]
+    parts.append(np.array([[80, 175], [105, 198], [150, 198], [176, 175]]))
+    face = Sketch(tuple(part.astype(np.float32) for part in parts))
+    model = load_model()
+    (drawing,) = complete(model, Sketch(face.strokes[:1]), picture=face)
+    assert drawing.metadata["ended"]
+    far = np.square(model.encode_sketches([drawing, Sketch(face.strokes[:1]), house]) - model.encode([face])).mean(1)
+    assert far[0] < far[1] < far[2]
+    assert np.abs(drawing.points() - 128).max() < 140
+
+
+def test_what_cannot_be_completed_is_refused(folders: dict[str, Path], house: Sketch) -> None:
+    model = with_prior(folders["canvas"])
+    with pytest.raises(SettingsError, match="no strokes"):
+        complete(model, Sketch(()))
+    with pytest.raises(SettingsError, match="samples"):
+        complete(model, house, 0)
+    with pytest.raises(SettingsError, match="seed"):
+        complete(model, house, seed=-1)
+    with pytest.raises(SettingsError, match="leaves no room"):
+        complete(model, house, settings=DrawSettings(max_points=12))
+    with pytest.raises(SettingsError, match="no category 'aa'; did you mean 'a'"):
+        complete(model, house, category="aa")
+    with pytest.raises(SettingsError, match="not both"):
+        complete(model, house, category="a", picture=house)
+    with pytest.raises(ModelError, match="prior"):
+        complete(Model(model.runtime), house)
+
+
+def test_progress_adds_up(folders: dict[str, Path], house: Sketch) -> None:
+    done: list[int] = []
+    complete(with_prior(folders["canvas"]), house, 3, settings=QUICK, on_progress=done.append)
+    assert sum(done) == 3
