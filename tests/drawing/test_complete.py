@@ -5,16 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_pix2seq.drawing.complete import _bounds, _Frames, _joined, _rows, complete
+from sketch_pix2seq.drawing.complete import _bounds, _collage, _Frames, _joined, _rows, complete
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.prior import Prior
 from sketch_pix2seq.errors import ModelError, SettingsError
-from sketch_pix2seq.sequence import SequenceSpec, rows_of
+from sketch_pix2seq.sequence import SequenceSpec, Start, rows_of
 from sketch_pix2seq.sketch import Sketch
 from tests.drawing.conftest import KINDS
 
 QUICK = DrawSettings(temperature=0.7, pen_temperature=1.0, max_points=30, candidates=2)
+
+EITHER_PEN = DrawSettings(temperature=0.7, pen_temperature=50.0, max_points=30, candidates=1)
 
 
 def with_prior(folder: Path) -> Model:
@@ -22,7 +24,9 @@ def with_prior(folder: Path) -> Model:
     runtime = load_model(folder).runtime
     means = np.stack([np.full((1, 8), -1.0), np.full((1, 8), 1.0)]).astype(np.float32)
     flat = np.full((2, 8), 0.3, np.float32)
-    return Model(runtime, Prior(("a", "b"), np.full(2, 0.5), np.ones((2, 1)), means, np.zeros((2, 8, 1)), flat))
+    return Model(
+        runtime, Prior(("a", "b"), np.full(2, 0.5), np.ones((2, 1)), means, np.zeros((2, 8, 1), np.float32), flat)
+    )
 
 
 def begins_with(drawing: Sketch, started: Sketch) -> bool:
@@ -35,7 +39,7 @@ def test_the_started_strokes_stay_as_they_are(folders: dict[str, Path], house: S
     model = with_prior(folders[kind])
     started = Sketch(house.strokes[:2]).transform([[3.7, 0, 11], [0, 3.7, -5]])
     given = {"category": "b"} if goal == "category" else {"picture": house} if goal == "picture" else {}
-    drawings = complete(model, started, 3, seed=4, settings=QUICK, **given)  # type: ignore[arg-type]
+    drawings = complete(model, started, 3, seed=4, settings=QUICK, **given)
     assert len(drawings) == 3
     for drawing in drawings:
         assert begins_with(drawing, started)
@@ -44,8 +48,8 @@ def test_the_started_strokes_stay_as_they_are(folders: dict[str, Path], house: S
         assert drawing.metadata["ended"] or drawing.n_points == 30
         assert drawing.category == given.get("category")
     assert any(drawing.n_points > started.n_points for drawing in drawings)
-    assert drawings == complete(model, started, 3, seed=4, settings=QUICK, **given)  # type: ignore[arg-type]
-    assert drawings != complete(model, started, 3, seed=5, settings=QUICK, **given)  # type: ignore[arg-type]
+    assert drawings == complete(model, started, 3, seed=4, settings=QUICK, **given)
+    assert drawings != complete(model, started, 3, seed=5, settings=QUICK, **given)
 
 
 def test_where_and_how_large_it_is_drawn_does_not_matter(folders: dict[str, Path], house: Sketch) -> None:
@@ -62,7 +66,7 @@ def test_where_and_how_large_it_is_drawn_does_not_matter(folders: dict[str, Path
 def test_the_last_stroke_may_go_on(folders: dict[str, Path], house: Sketch, kind: str) -> None:
     model = with_prior(folders[kind])
     started = Sketch((house.strokes[0], house.strokes[1][:2]))
-    drawings = complete(model, started, 8, settings=QUICK, pen_down=True)
+    drawings = complete(model, started, 8, settings=EITHER_PEN, pen_down=True)
     for drawing in drawings:
         assert (drawing.strokes[0] == started.strokes[0]).all()
         assert (drawing.strokes[1][:2] == started.strokes[1]).all()
@@ -72,8 +76,8 @@ def test_the_last_stroke_may_go_on(folders: dict[str, Path], house: Sketch, kind
 
 
 @pytest.mark.parametrize("start", ["centre", "first"])
-def test_rows_in_the_true_frame_are_those_of_the_finished_drawing(house: Sketch, start: str) -> None:
-    spec = SequenceSpec(start, 30.0)  # type: ignore[arg-type]
+def test_rows_in_the_true_frame_are_those_of_the_finished_drawing(house: Sketch, start: Start) -> None:
+    spec = SequenceSpec(start, 30.0)
     drawing = house.transform([[1.5, 0, 20], [0, 1.5, 90]])
     started = Sketch(drawing.strokes[:2])
     whole, frame = rows_of(drawing, spec), _bounds([drawing])
@@ -95,7 +99,7 @@ def test_a_dot_is_a_beginning(folders: dict[str, Path]) -> None:
 
 
 def test_a_picture_leads_and_its_own_coordinates_are_tried(house: Sketch) -> None:
-    """The bundled model, given the walls of a face's picture and where they lie, draws what is missing."""
+    """The bundled model, given the outline of a face and the whole face, draws what is missing, where it is missing."""
     turn = np.linspace(0, 2 * np.pi, 20)
     circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     parts = [circle * 120 + 128, circle[::4] * 12 + [88, 95], circle[::4] * 12 + [168, 95]]
@@ -125,6 +129,29 @@ def test_what_cannot_be_completed_is_refused(folders: dict[str, Path], house: Sk
         complete(model, house, category="a", picture=house)
     with pytest.raises(ModelError, match="prior"):
         complete(Model(model.runtime), house)
+
+
+def test_a_collage_is_the_rest_of_what_begins_alike(house: Sketch) -> None:
+    drawing = house.transform([[0.5, 0, 300], [0, 0.5, -40]])
+    distance, collage = _collage(Sketch(drawing.strokes[:2]), house)
+    assert distance < 0.02
+    np.testing.assert_allclose(collage.points(), drawing.points(), atol=0.1)
+    line = Sketch((np.array([[0, 0], [10, 0]], np.float32),))
+    assert _collage(line, line) == (np.inf, line)
+    other, _ = _collage(Sketch(drawing.strokes[2:]), house)
+    assert other > distance
+
+
+@pytest.mark.parametrize("category", ["eye", None])
+def test_the_bundled_model_completes(category: str | None) -> None:
+    """The outline of an eye becomes one where an eye is asked for, and several things where nothing is."""
+    turn = np.linspace(0, 2 * np.pi, 16)
+    outline = Sketch((np.stack([np.cos(turn) * 120, np.sin(turn) * 45], axis=1).astype(np.float32),))
+    model = load_model()
+    drawings = complete(model, outline, 3, category=category, seed=1)
+    looks = [model.prior.categories[c] for c in model.prior.posterior(model.encode_sketches(drawings)).argmax(axis=1)]
+    assert all(drawing.metadata["ended"] and len(drawing) > 1 for drawing in drawings)
+    assert looks.count("eye") >= 2 if category else len(set(looks)) >= 2
 
 
 def test_progress_adds_up(folders: dict[str, Path], house: Sketch) -> None:

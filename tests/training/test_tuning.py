@@ -194,6 +194,7 @@ def test_a_frozen_encoder_stays_and_the_categories_are_added(few: Path, tmp_path
     assert [line.split(":")[0] for line in told] == [
         f"{few} has no validation sketches",
         f"dreaming 20 sketches of 2 categories that {bases['canvas']} knows",
+        "writing the model, and fitting the prior of its codes, which takes minutes for tens of thousands",
     ]
     dreams = SketchSet.open(tmp_path / DREAMS)
     assert dreams.categories == OLD

@@ -10,7 +10,7 @@ what the decoder goes on with: it draws what the collage is a sketch of, from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.model import DrawSettings, Model, Source, read_source
+from sketch_pix2seq.drawing.prior import Prior
 from sketch_pix2seq.drawing.sampler import Begun, begin, draw_codes, draw_on
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP, SequenceSpec, mixed
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
 _THINGS = (96, 192)
-"""Things drawn from the prior to compare with: of one category, of any."""
+"""Things drawn from the prior: of one category, of any. The more plausible half is compared with."""
 _SPREAD = 0.4
 """Share of the prior's variance that they have; less than in drawing from nothing, as they should be clean."""
 _COLLAGES = 16
@@ -35,6 +36,8 @@ _WARP = 1.16
 """How far width and height may be stretched apart from the mean scale to make first strokes look alike."""
 _UNLIKE, _ASTRAY = 60.0, 300.0
 """Nats for a distance of the whole extent from the started strokes, and of 1 from the collage's code."""
+_TEMPERED = 3.0
+"""Weight of the likelihood of n given points, divided by sqrt(n): in full it is far too sure of itself."""
 _SAME = 15.0
 """Nats that an alternative has to be better by for each one before it that looks like the same category."""
 _SHARES = ((1.0, 0.35), (0.9, 0.15), (0.75, 0.17), (0.6, 0.15), (0.45, 0.1), (0.3, 0.08))
@@ -121,10 +124,14 @@ class _Work:
         rows = _rows(self.started, frames, self.model.info.sequence, self.pen_down)
         return begin(self.model.runtime, codes, rows)
 
+    def likelihood(self, begun: Begun, frames: _Frames) -> DoubleArray:
+        """Log density ``(n,)`` of the strokes so far in their own coordinates, whatever the sizes of the frames."""
+        return np.asarray(begun.log_likelihood - 2 * begun.rows.shape[1] * np.log(frames.side))
+
     def seeds(self, use: int, n: int) -> NDArray[np.uint64]:
         """Seeds for n drawings; others for each use."""
-        stream = mixed(np.array([self.seed], np.uint64)) + np.uint64(use << 32)
-        return mixed(stream + np.arange(n, dtype=np.uint64))
+        first = mixed(np.array([self.seed], np.uint64))
+        return mixed(first + np.arange(n, dtype=np.uint64) + np.full(1, use << 32, np.uint64))
 
 
 class _Finished(NamedTuple):
@@ -161,16 +168,19 @@ def _imagined(work: _Work, category: str | None, samples: int) -> list[Sketch]:
     n = max(_THINGS[category is None], 2 * collages)
     proposed = prior.sample(n, category, seed=work.seed, spread=_SPREAD)
     things = draw_codes(model.runtime, proposed, work.seeds(0, n), work.settings)
+    usual = _Usual.of(prior, proposed, category)
+    plausible = usual.plausible(model.encode_sketches(things))
+    plausible -= [0.0 if thing.metadata["ended"] else _WRONG for thing in things]
+    things = [things[i] for i in np.argsort(-plausible, kind="stable")[: n // 2]]
     found = [_collage(work.started, thing) for thing in things]
-    unlike = np.array([distance for distance, _ in found])
-    unlike += [0.0 if thing.metadata["ended"] else 1.0 for thing in things]
+    unlike = np.minimum([distance for distance, _ in found], 10.0)
     kept = np.argsort(unlike, kind="stable")[:collages]
     chosen = [found[i][1] for i in kept]
     codes, frames = model.encode_sketches(chosen), _bounds(chosen)
     begun = work.begun(codes, frames)
     finished = _finish(work, codes, frames, begun)
-    # The likelihood of the strokes so far is far too sure of itself, so it is tempered by their number.
-    score = begun.log_likelihood / np.sqrt(work.started.n_points) + prior.log_density(finished.codes, category)
+    score = work.likelihood(begun, frames) * (_TEMPERED / np.sqrt(work.started.n_points))
+    score += usual.plausible(finished.codes)
     score -= _UNLIKE * unlike[kept] + _ASTRAY * finished.astray
     looks = prior.posterior(finished.codes).argmax(axis=1)
     order: list[int] = []
@@ -183,58 +193,82 @@ def _imagined(work: _Work, category: str | None, samples: int) -> list[Sketch]:
     return [finished.drawings[i] for i in order]
 
 
+@dataclass(frozen=True, eq=False)
+class _Usual:
+    """How likely codes usually are: the density of a category that is drawn in few ways is higher everywhere."""
+
+    prior: Prior
+    category: str | None
+    density: DoubleArray
+    """Of each category, in nats."""
+
+    @classmethod
+    def of(cls, prior: Prior, codes: FloatArray, category: str | None) -> _Usual:
+        density = prior.log_density(codes, category)
+        looks = prior.posterior(codes).argmax(axis=1)
+        means = [density[looks == c] if (looks == c).any() else density for c in range(len(prior.categories))]
+        return cls(prior, category, np.array([mean.mean() for mean in means]))
+
+    def plausible(self, codes: FloatArray) -> DoubleArray:
+        """Log density of codes ``(n, z)``, ``(n,)``; of any category, by how much it is above the usual of theirs."""
+        density = self.prior.log_density(codes, self.category)
+        if self.category is not None:
+            return density
+        return np.asarray(density - self.density[self.prior.posterior(codes).argmax(axis=1)])
+
+
 def _collage(started: Sketch, thing: Sketch) -> tuple[float, Sketch]:
     """The started strokes with the rest of a thing whose beginning is most like them, and how far that is from them.
 
-    A thing is cut at the ends and in the middle of its strokes. The distance is in extents of the started drawing.
+    A thing is cut at the ends and in the middle of its strokes. The distance is in extents of the started drawing;
+    infinite for a thing that cannot be cut.
     """
     left, top, right, bottom = started.bounds()
     size, middle = np.array([right - left, bottom - top]), np.array([left + right, top + bottom]) / 2
     extent = float(size.max())
-    own, strokes = _places(started.strokes), [stroke.astype(np.float64) for stroke in thing.strokes]
-    best, collage = np.inf, started
-    for index, stroke in enumerate(strokes):
-        for cut in sorted({max(1, len(stroke) // 2), len(stroke)}):
-            first, rest = [*strokes[:index], stroke[:cut]], strokes[index + 1 :]
-            if cut < len(stroke):
-                rest = [stroke[cut - 1 :], *rest]
-            corners = np.concatenate(first)
-            low, high = corners.min(axis=0), corners.max(axis=0)
-            if not rest or (extent > 0 and (high - low).max() == 0):
-                continue
-            scale = _stretch(high - low, size)
-            moved = [(part - (low + high) / 2) * scale + middle for part in rest]
-            places = (_places(first) - (low + high) / 2) * scale + middle
-            apart = np.sqrt(np.square(own[:, None] - places[None]).sum(axis=2))
-            distance = float(apart.min(axis=0).mean() + apart.min(axis=1).mean()) / 2 / (extent or CANVAS_SIZE)
-            if distance < best:
-                added = tuple(part.astype(np.float32) for part in moved)
-                best, collage = distance, Sketch(started.strokes + added)
-    return min(best, 10.0), collage
+    points = thing.points().astype(np.float64)
+    ends = np.cumsum([len(stroke) for stroke in thing.strokes])
+    starts = np.concatenate([[0], ends[:-1]])
+    cuts = np.union1d(ends, starts + np.maximum(1, (ends - starts) // 2))[:-1]
+    low, high = (reach.accumulate(points)[cuts - 1] for reach in (np.minimum, np.maximum))
+    if extent > 0:
+        wide = (high - low).max(axis=1) > 0
+        cuts, low, high = cuts[wide], low[wide], high[wide]
+    if not len(cuts):
+        return np.inf, started
+    scale, centre = _stretch(high - low, size), (low + high) / 2
+    own = _places(started, np.array([started.n_points]))
+    places = (_places(thing, cuts) - centre[:, None]) * scale[:, None] + middle
+    apart = np.sqrt(np.square(own[:, :, None] - places[:, None]).sum(axis=3))
+    distance = (apart.min(axis=1).mean(axis=1) + apart.min(axis=2).mean(axis=1)) / 2 / (extent or CANVAS_SIZE)
+    best = int(distance.argmin())
+    moved, cut = (points - centre[best]) * scale[best] + middle, cuts[best]
+    rest = np.split(moved, ends[:-1])[int((ends <= cut).sum()) :]
+    if cut not in ends:
+        rest[0] = moved[cut - 1 : ends[ends > cut][0]]
+    return float(distance[best]), Sketch((*started.strokes, *(part.astype(np.float32) for part in rest)))
 
 
 def _stretch(size: DoubleArray, wanted: DoubleArray) -> DoubleArray:
-    """Scales ``(2,)`` across and down that bring a box to a wanted size, within the limits of `_WARP`."""
+    """Scales ``(n, 2)`` across and down that bring boxes ``(n, 2)`` to a wanted size, within the limits of `_WARP`."""
     if wanted.max() == 0:
-        return np.ones(2)
-    overall = wanted.max() / size.max()
-    wide = size > 0.05 * size.max()
+        return np.ones_like(size)
+    longest = size.max(axis=1, keepdims=True)
+    overall = wanted.max() / longest
+    wide = (size > 0.05 * longest) & (wanted > 0.05 * wanted.max())
     scale = np.where(wide, wanted / np.where(wide, size, 1.0), overall)
-    mean = np.sqrt(scale.prod()) or overall
+    mean = np.sqrt(scale.prod(axis=1, keepdims=True))
     return np.asarray(np.clip(scale, mean / _WARP, mean * _WARP))
 
 
-def _places(strokes: Sequence[NDArray[np.floating]]) -> DoubleArray:
-    """Places ``(n, 2)`` at equal distances along the lines."""
-    lengths = [np.hypot(*np.diff(stroke, axis=0).T) for stroke in strokes]
-    total = sum(float(length.sum()) for length in lengths)
-    places = []
-    for stroke, length in zip(strokes, lengths, strict=True):
-        along = np.concatenate([[0.0], np.cumsum(length)])
-        count = 1 + (round(_PLACES * float(along[-1]) / total) if total > 0 else 0)
-        at = np.linspace(0.0, along[-1], count)
-        places.append(np.stack([np.interp(at, along, stroke[:, axis]) for axis in (0, 1)], axis=1))
-    return np.concatenate(places)
+def _places(sketch: Sketch, cuts: NDArray[np.integer]) -> DoubleArray:
+    """Places ``(n, _PLACES, 2)`` at equal distances along the lines of the sketch's first points, of n numbers."""
+    points = sketch.points().astype(np.float64)
+    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
+    steps[np.cumsum([0, *(len(stroke) for stroke in sketch.strokes[:-1])])] = 0
+    along = np.cumsum(steps)
+    at = along[cuts - 1][:, None] * np.linspace(0.0, 1.0, _PLACES)
+    return np.stack([np.interp(at, along, points[:, axis]) for axis in (0, 1)], axis=2)
 
 
 # -- towards a picture ------------------------------------------------------------------------------------
@@ -256,21 +290,23 @@ def _frame_of(work: _Work, code: FloatArray, own: _Frames) -> _Frames:
     rng = np.random.default_rng([work.seed, 2])
 
     def worth(frames: _Frames) -> DoubleArray:
-        return work.begun(np.repeat(code, len(frames.side), axis=0), frames).log_likelihood
+        return work.likelihood(work.begun(np.repeat(code, len(frames.side), axis=0), frames), frames)
 
     n = int(np.clip(_FIRST_ROWS // work.started.n_points, 32, 128))
     frames = _random_frames(work.started, n, rng)
-    if _holds(own, work.started):
+    fits = _holds(own, work.started)
+    if fits:
         frames = own.and_(frames)
-        likely = worth(frames)
+    likely = worth(frames)
+    if fits:
         likely[0] += _AS_PLACED * work.started.n_points
         if likely.argmax() == 0:
             return own
-    best = frames.select(worth(frames).argmax(keepdims=True))
+    best = frames.select(np.argsort(-likely, kind="stable")[:1])
     for spread in (0.08, 0.03):
         side = best.side * np.exp(spread * rng.normal(size=24))
         frames = best.and_(_Frames(side, best.centre + spread * side[:, None] * rng.normal(size=(24, 2))))
-        best = frames.select(worth(frames).argmax(keepdims=True))
+        best = frames.select(np.argsort(-worth(frames), kind="stable")[:1])
     return best
 
 

@@ -63,6 +63,8 @@ def run(
     if main:
         record = training_record(sketches, settings, progress)
         info = ModelInfo(network.settings, network.sequence, known_categories(sketches, progress), record)
+        if say is not None:
+            say("writing the model, and fitting the prior of its codes, which takes minutes for tens of thousands")
         write_model(out / RUN_MODEL, network, info, sketches, out)
     return out / RUN_MODEL
 
