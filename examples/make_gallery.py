@@ -115,13 +115,11 @@ SECTIONS = (
         "Analogies",
         "A - B + C: what A has and B lacks, on C.",
         (
-            Entry(
-                "create analogy examples/face.svg mouthless.svg apple --samples 6", "sheet.png", "A mouth for an apple?"
-            ),
+            Entry("create analogy examples/face.svg bald.svg apple --samples 6", "sheet.png", "Hair for an apple?"),
             Entry(
                 "create analogy flagged-house.svg house.svg examples/car.png --samples 6",
                 "sheet.png",
-                "A flag for a car? Differences of codes say roughly where ink goes, seldom what it is.",
+                "A flag for a car? The flag made the house smaller, and that is in the difference too.",
             ),
         ),
     ),
@@ -192,7 +190,7 @@ def workplace() -> Iterator[None]:
             "ear-pig": Sketch((*pig.strokes, *third.strokes)),
             "house": house,
             "flagged-house": Sketch((*house.strokes, flag.strokes[1])),
-            "mouthless": Sketch(face.strokes[:-1]),
+            "bald": Sketch(face.strokes[:-1]),
             "started-face": Sketch(face.strokes[:2]),
             "started-circle": Sketch(face.strokes[:1]),
             "started-car": Sketch(car.strokes[:1]),

@@ -36,8 +36,6 @@ _WARP = 1.16
 """How far width and height may be stretched apart from the mean scale to make first strokes look alike."""
 _UNLIKE, _ASTRAY = 60.0, 300.0
 """Nats for a distance of the whole extent from the started strokes, and of 1 from the collage's code."""
-_TEMPERED = 3.0
-"""Weight of the likelihood of n given points, divided by sqrt(n): in full it is far too sure of itself."""
 _SAME = 15.0
 """Nats that an alternative has to be better by for each one before it that looks like the same category."""
 _SHARES = ((1.0, 0.35), (0.9, 0.15), (0.75, 0.17), (0.6, 0.15), (0.45, 0.1), (0.3, 0.08))
@@ -131,7 +129,8 @@ class _Work:
     def seeds(self, use: int, n: int) -> NDArray[np.uint64]:
         """Seeds for n drawings; others for each use."""
         first = mixed(np.array([self.seed], np.uint64))
-        return mixed(first + np.arange(n, dtype=np.uint64) + np.full(1, use << 32, np.uint64))
+        counts = np.arange(n, dtype=np.uint64) + np.uint64(use << 32)
+        return mixed(np.asarray(first + counts, np.uint64))
 
 
 class _Finished(NamedTuple):
@@ -179,8 +178,8 @@ def _imagined(work: _Work, category: str | None, samples: int) -> list[Sketch]:
     codes, frames = model.encode_sketches(chosen), _bounds(chosen)
     begun = work.begun(codes, frames)
     finished = _finish(work, codes, frames, begun)
-    score = work.likelihood(begun, frames) * (_TEMPERED / np.sqrt(work.started.n_points))
-    score += usual.plausible(finished.codes)
+    # The likelihood of the strokes so far is far too sure of itself, so it is tempered by their number.
+    score = work.likelihood(begun, frames) / np.sqrt(work.started.n_points) + usual.plausible(finished.codes)
     score -= _UNLIKE * unlike[kept] + _ASTRAY * finished.astray
     looks = prior.posterior(finished.codes).argmax(axis=1)
     order: list[int] = []

@@ -324,7 +324,7 @@ def completion(
 
 
 def write_creation(
-    creation: Creation, out: Path, *, formats: Sequence[str] = ("svg",), width_mm: float | None = None
+    creation: Creation, out: str | Path, *, formats: Sequence[str] = ("svg",), width_mm: float | None = None
 ) -> CreateReport:
     """Write drawings and a sheet with the inputs beside them into a folder, which is made where it is missing.
 
@@ -333,7 +333,7 @@ def write_creation(
     first way there and back, a frame a step.
     Raises SettingsError for an unknown format, FileError where something cannot be written.
     """
-    wanted = checked_formats(formats)
+    wanted, out = checked_formats(formats), Path(out)
     make_folder(out)
     numbers = range(1, max(len(group.drawings) for group in creation.groups) + 1)
     sheet = write_sheet(

@@ -116,7 +116,7 @@ class Model:
 
     def imagine(
         self,
-        category: str | None,
+        category: str | Sequence[str] | None,
         samples: int = 1,
         *,
         seed: int = 0,
@@ -125,6 +125,8 @@ class Model:
         on_progress: Callable[[int], None] | None = None,
     ) -> list[Sketch]:
         """Draw ``samples`` things of a category from nothing, or (None) of any category, as often as it learned them.
+
+        Of several categories ``samples`` of each, in their order, drawn together.
 
         Codes are sampled from the prior and drawn; what was drawn is encoded and drawn again, twice, which leads from
         codes that no picture has to pictures that the model thinks plausible (Bengio et al. 2013, "Generalized
@@ -140,7 +142,8 @@ class Model:
             rng = np.random.default_rng([seed, 1])
             names = [prior.categories[c] for c in rng.choice(len(prior.categories), samples, p=prior.shares)]
         else:
-            names = [category] * samples
+            several = [category] if isinstance(category, str) else category
+            names = [name for name in several for _ in range(samples)]
         wanted = np.repeat([prior.index(name) for name in names], each)
         codes = prior.sample(len(wanted), [prior.categories[c] for c in wanted], seed=seed, spread=spread)
         streams = _streams(seed, len(codes))

@@ -50,10 +50,11 @@ def free_name(name: str, taken: set[str]) -> str:
 def write_drawings(
     name: str, drawings: Sequence[Sketch], out: Path, formats: Sequence[str], width_mm: float | None = None
 ) -> None:
-    """Write NAME-1.svg, NAME-2.svg ... into a folder; ndjson and npz are one file, NAME.ndjson."""
+    """Write NAME-1.svg, NAME-2.svg ... into a folder (of ten and more NAME-01.svg); ndjson and npz are one file."""
+    digits = len(str(len(drawings)))
     for suffix in formats:
         if f".{suffix}" in MANY_SUFFIXES:
             write_sketches(drawings, out / f"{name}.{suffix}")
             continue
         for number, drawing in enumerate(drawings, 1):
-            write_sketch(drawing, out / f"{name}-{number}.{suffix}", width_mm=width_mm)
+            write_sketch(drawing, out / f"{name}-{number:0{digits}d}.{suffix}", width_mm=width_mm)

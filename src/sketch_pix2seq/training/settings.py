@@ -79,7 +79,7 @@ class TuneSettings:
     rehearsal: float = 0.0
     """Share of the batches that are sketches which the model dreamed of its own categories before it began to learn
     (pseudo-rehearsal, Robins 1995); 0 = none. Only with --from."""
-    dreamed: int = 1200
+    dreamed: int = 2000
     """Sketches that are dreamed, the same number of each category."""
     temperature: float = 0.2
     """tau with which they are drawn."""

@@ -76,23 +76,22 @@ def load_base(model: str | Path, settings: TrainSettings) -> Base:
 def dream(model: Model, path: Path, settings: TrainSettings) -> int:
     """Write a SketchSet of what a model draws from nothing of each category that it knows; how many sketches it holds.
 
-    Drawings that did not end by themselves are left out. Raises ModelError for a model without a prior.
+    Drawings that did not end by themselves, and those that the model's prior takes for something else, are left out.
+    Raises ModelError for a model without a prior.
     """
-    categories = model.prior.categories
-    each = -(-settings.tune.dreamed // len(categories))
-    # The best of a few: what comes at first is often speckled with dots, which the model would learn from itself.
+    prior = model.prior
+    each = -(-settings.tune.dreamed // len(prior.categories))
     drawing = DrawSettings(
-        temperature=settings.tune.temperature,
-        candidates=_CANDIDATES,
-        max_points=min(250, settings.batch.max_points),
+        temperature=settings.tune.temperature, candidates=1, max_points=min(250, settings.batch.max_points)
     )
+    sketches = model.imagine(prior.categories, each, seed=settings.seed, settings=drawing)
+    looks = prior.posterior(model.encode_sketches(sketches)).argmax(axis=1)
     with SketchSetWriter(path) as writer:
-        for number, category in enumerate(categories):
-            seed = settings.seed * len(categories) + number
-            for sketch in model.imagine(category, each, seed=seed, settings=drawing):
-                left, top, right, bottom = sketch.bounds()
-                if sketch.metadata["ended"] and max(right - left, bottom - top) > 0:
-                    writer.add(sketch.with_(category=category).fit(), "train")
+        for sketch, look in zip(sketches, looks, strict=True):
+            left, top, right, bottom = sketch.bounds()
+            meant = sketch.category == prior.categories[look]
+            if sketch.metadata["ended"] and meant and max(right - left, bottom - top) > 0:
+                writer.add(sketch.fit(), "train")
     return writer.count
 
 
