@@ -329,7 +329,7 @@ def test_ctrl_c_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch, capsys: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module_of(name), "run", interrupted)
-    words = {"look": "look something", "study": "study report"}
+    words = {"create": "create heal", "look": "look something", "study": "study report"}
     assert called(words.get(name, name)) == 130
     assert capsys.readouterr() == ("", "sketch-pix2seq: stopped\n")
 

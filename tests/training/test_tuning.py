@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,14 +23,14 @@ from sketch_pix2seq.model.folder import read_info
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.raster import RasterSpec
 from sketch_pix2seq.sequence import SequenceSpec
-from sketch_pix2seq.sketch import Sketch
+from sketch_pix2seq.sketch import FloatArray, Sketch
 from sketch_pix2seq.training import loop
 from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
 from sketch_pix2seq.training.loop import CHECKPOINT, train
 from sketch_pix2seq.training.prior import fit_prior
 from sketch_pix2seq.training.run import load_run, run
 from sketch_pix2seq.training.settings import TrainSettings, TuneSettings
-from sketch_pix2seq.training.tuning import DREAMS, load_base
+from sketch_pix2seq.training.tuning import DREAMS, dream, load_base
 from tests.conftest import random_sketch
 from tests.drawing.conftest import KINDS, fixed_network
 from tests.training.conftest import tiny_settings
@@ -40,14 +41,26 @@ TUNE = TuneSettings(freeze_encoder=True, rehearsal=0.5, dreamed=20)
 
 
 class Dreamer:
-    """A model that dreams random drawings of what it knows; every fifth does not end."""
+    """A model that dreams random drawings of what it knows; every fifth does not end.
 
-    prior = SimpleNamespace(categories=OLD)
+    Its codes are the numbers of the categories, and what it dreams looks like them, or all alike.
+    """
 
-    def imagine(self, category: str, samples: int, *, seed: int, settings: DrawSettings) -> list[Sketch]:
+    def __init__(self, alike: bool = False) -> None:
+        looks = np.eye(2)[[0, 0]] if alike else np.eye(2)
+        self.prior = SimpleNamespace(categories=OLD, posterior=lambda codes: looks[codes[:, 0].astype(int)])
+
+    def imagine(self, categories: Sequence[str], samples: int, *, seed: int, settings: DrawSettings) -> list[Sketch]:
         rng = np.random.default_rng(seed)
         assert settings.temperature == TUNE.temperature
-        return [random_sketch(rng, category=category).with_(metadata={"ended": bool(n % 5)}) for n in range(samples)]
+        return [
+            random_sketch(rng, category=category).with_(metadata={"ended": bool(n % 5)})
+            for category in categories
+            for n in range(samples)
+        ]
+
+    def encode_sketches(self, sketches: Sequence[Sketch]) -> FloatArray:
+        return np.array([[OLD.index(sketch.category or "")] for sketch in sketches], np.float32)
 
 
 class Priorless:
@@ -157,6 +170,12 @@ def test_two_processes_share_the_same_mixed_batch(few: Path, tiny_set: Path) -> 
         return {int(ink.astype(int).sum()): int(index) for ink, index in zip(got.ink, got.indices, strict=True)}
 
     assert batch(4, 0, 2) | batch(4, 1, 2) == batch(8, 0, 1)
+
+
+def test_dreams_that_look_like_something_else_are_left_out(tmp_path: Path) -> None:
+    kept = dream(Dreamer(alike=True), tmp_path / DREAMS, settings_for("canvas", tune=TUNE))  # type: ignore[arg-type]
+    dreams = SketchSet.open(tmp_path / DREAMS)
+    assert (kept, len(dreams), dreams.categories) == (8, 8, ("a",))
 
 
 def test_a_free_encoders_old_categories_get_their_prior_of_the_dreams(
