@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -67,32 +68,18 @@ def run(settings: Settings) -> None:
             bar.update(task, completed=done, total=total)
 
         model = load_model(settings.model, runtime=settings.runtime)
+        how: dict[str, Any] = {
+            "samples": settings.samples,
+            "formats": formats,
+            "seed": settings.seed,
+            "settings": settings,
+            "width_mm": settings.width_mm,
+            "on_progress": show,
+        }
         if settings.category is not None:
-            report = draw_from_nothing(
-                model,
-                settings.category,
-                settings.out,
-                samples=settings.samples,
-                formats=formats,
-                seed=settings.seed,
-                settings=settings,
-                spread=settings.spread,
-                width_mm=settings.width_mm,
-                on_progress=show,
-            )
+            report = draw_from_nothing(model, settings.category, settings.out, spread=settings.spread, **how)
         else:
-            report = redraw(
-                model,
-                settings.inputs,
-                settings.out,
-                samples=settings.samples,
-                formats=formats,
-                seed=settings.seed,
-                settings=settings,
-                width_mm=settings.width_mm,
-                limit=settings.limit,
-                on_progress=show,
-            )
+            report = redraw(model, settings.inputs, settings.out, limit=settings.limit, **how)
     for problem in report.problems:
         warn(problem)
     pictures = settings.category or ("1 picture" if report.pictures == 1 else f"{report.pictures} pictures")
