@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.sequence import mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, Sketch
 
 _SHIFT = 4
@@ -55,6 +57,48 @@ def render_fitted(
     centred: all points in order ``(points, 2)``; stroke_ends: index after the last point of each stroke.
     """
     return _draw(np.split(centred * spec.pixels_per_unit + (spec.size - 1) / 2, stroke_ends[:-1]), spec)
+
+
+def damaged(
+    ink: NDArray[np.uint8],
+    share: float | NDArray[np.floating],
+    *,
+    patch: int = 6,
+    seed: int | NDArray[np.uint64] = 0,
+) -> NDArray[np.uint8]:
+    """Ink ``(n, size, size)`` with ``share`` of each picture's patches blanked, as SketchHealer's inputs are.
+
+    The picture is laid out in squares of ``patch`` pixels (narrower at the right and bottom where they do not fill it).
+    Of those that hold ink, round(share x their number) are blanked, and at least one where ``share`` is above 0.
+    share: one for all, or ``(n,)``. seed: which patches go follows from it, the picture's index and the patch's; what
+    a smaller share blanks a larger one blanks too. Of ``(n,)`` seeds, one a picture, the index has no part in it.
+    Raises SettingsError for a share outside 0..1 or patches of less than a pixel, ValueError for another shape.
+    """
+    shares = np.asarray(share, np.float64)
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise SettingsError(f"the share of a drawing that is damaged is 0 to 1; got {share}")
+    if patch < 1:
+        raise SettingsError(f"patches have at least 1 pixel a side; got {patch}")
+    if ink.ndim != 3 or ink.shape[1] != ink.shape[2]:
+        raise ValueError(f"ink of shape {ink.shape}; (n, size, size) is needed")
+    n, size = ink.shape[:2]
+    across = -(-size // patch)
+    whole = np.zeros((n, across * patch, across * patch), np.uint8)
+    whole[:, :size, :size] = ink
+    held = whole.reshape(n, across, patch, across, patch).any(axis=(2, 4)).reshape(n, across**2)
+    counts = held.sum(axis=1)
+    blanked = np.rint(shares * counts).astype(np.int64)
+    blanked = np.where(shares > 0, np.maximum(blanked, np.minimum(counts, 1)), blanked)
+    if isinstance(seed, np.ndarray):
+        pictures = mixed(seed)
+    else:
+        pictures = mixed(np.arange(n, dtype=np.uint64) + mixed(np.full(n, seed, np.uint64)))
+    order = uniform(pictures[:, None] + np.arange(across**2, dtype=np.uint64))
+    ranks = np.where(held, order, np.inf).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    gone = (ranks < blanked[:, None]).reshape(n, across, across)
+    out = ink.copy()
+    out[gone.repeat(patch, axis=1).repeat(patch, axis=2)[:, :size, :size]] = 0
+    return out
 
 
 def _draw(strokes: Sequence[NDArray[np.floating]], spec: RasterSpec) -> NDArray[np.uint8]:

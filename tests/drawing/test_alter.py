@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sketch_pix2seq.drawing.alter import alter, damaged, overlaid, spliced, with_part, without_region, without_strokes
+from sketch_pix2seq.drawing.alter import alter, overlaid, spliced, with_part, without_region, without_strokes
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.raster import RasterSpec, damaged, render
 from sketch_pix2seq.sketch import Sketch
 from tests.conftest import random_sketch
 

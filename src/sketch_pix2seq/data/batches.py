@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.data.store import SPLITS, Points, SketchSet, Split
 from sketch_pix2seq.errors import DataError
-from sketch_pix2seq.raster import RasterSpec, render_fitted
+from sketch_pix2seq.raster import RasterSpec, damaged, render_fitted
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray
+
+_MOST_DAMAGE = 0.5
+"""Share of its patches that a damaged picture has lost at most."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class AugmentSettings:
     """Rotation by up to this many degrees, either way."""
     shear: float = 0.1
     """Shear by up to this share of the height, either way."""
+    damage: float = 0.0
+    """Share of the pictures that the encoder sees with holes, up to half of their patches; the strokes stay whole."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,15 @@ class Rehearsal:
 class Batch:
     """Sketches in time-major packed rows, as in torch's PackedSequence: longest first, no padding anywhere.
 
-    ink: ``(sketches, size, size)`` uint8. offsets: ``(rows, 2)`` float32 in model units, pen: ``(rows,)`` int64 state
-    after the row, before: ``(rows, 2)`` float32, the pen's absolute place before the row in canvas units from the
-    centre; the last row of each sketch is its end row. counts: ``(time,)`` int64, sketches that have a row t.
-    indices: ``(sketches,)`` where in the set each came from; categories: ``(sketches,)`` int64. Rehearsed sketches and
-    their categories are numbered on from the set's own.
+    ink: ``(sketches, size, size)`` uint8; seen: the same, with the holes that the augmentation makes. offsets:
+    ``(rows, 2)`` float32 in model units, pen: ``(rows,)`` int64 state after the row, before: ``(rows, 2)`` float32, the
+    pen's absolute place before the row in canvas units from the centre; the last row of each sketch is its end row.
+    counts: ``(time,)`` int64, sketches that have a row t. indices: ``(sketches,)`` where in the set each came from;
+    categories: ``(sketches,)`` int64. Rehearsed sketches and their categories are numbered on from the set's own.
     """
 
     ink: NDArray[np.uint8]
+    seen: NDArray[np.uint8]
     offsets: FloatArray
     pen: NDArray[np.int64]
     before: FloatArray
@@ -122,6 +128,7 @@ def collate(
     ink = np.stack([_render(xy, ends, starts, i, raster) for i in order])
     batch = Batch(
         ink,
+        ink if augment is None or seeds is None else _damaged(ink, augment, seeds[order]),
         offsets[packed].astype(np.float32),
         pen[packed],
         np.concatenate([before[keep], last])[packed],
@@ -207,6 +214,7 @@ class Loader:
         batch, order = collate(points, self.spec, self.raster, self.settings.augment if self.training else None, seeds)
         return Batch(
             batch.ink,
+            batch.seen,
             batch.offsets,
             batch.pen,
             batch.before,
@@ -342,6 +350,13 @@ def _augmented(points: Points, settings: AugmentSettings, seeds: NDArray[np.uint
         starts = np.concatenate([[0], np.cumsum(keep)])[points.starts]
         return Points(xy[keep], points.ends[keep], starts)
     return Points(xy, points.ends, points.starts)
+
+
+def _damaged(ink: NDArray[np.uint8], settings: AugmentSettings, seeds: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    if settings.damage == 0:
+        return ink
+    fate, much = uniform(seeds + np.uint64(4)), uniform(seeds + np.uint64(5))
+    return damaged(ink, np.where(fate < settings.damage, _MOST_DAMAGE * much, 0.0), seed=seeds + np.uint64(6))
 
 
 def _fitted(points: Points) -> FloatArray:

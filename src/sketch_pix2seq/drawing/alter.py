@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.sequence import mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
 Cut: TypeAlias = Literal["left-right", "top-bottom"]
@@ -157,42 +156,6 @@ def spliced(a: Sketch, b: Sketch, cut: Cut = "left-right", at: float = 0.5) -> S
         if not strokes:
             raise SettingsError(f"nothing of the {which} drawing lies to the {side} of a cut at {at:g}; move the cut")
     return Sketch(before + after)
-
-
-# -- ink --------------------------------------------------------------------------------------------------
-
-
-def damaged(ink: NDArray[np.uint8], share: float, *, patch: int = 6, seed: int = 0) -> NDArray[np.uint8]:
-    """Ink ``(n, size, size)`` with ``share`` of each picture's patches blanked, as SketchHealer's inputs are.
-
-    The picture is laid out in squares of ``patch`` pixels (narrower at the right and bottom where they do not fill it).
-    Of those that hold ink, round(share x their number) are blanked, and at least one where ``share`` is above 0.
-    Which ones follows from seed, the picture's index and the patch's; what a smaller share blanks a larger one blanks
-    too. Raises SettingsError for a share outside 0..1 or patches of less than a pixel, ValueError for another shape.
-    """
-    if not 0 <= share <= 1:
-        raise SettingsError(f"the share of a drawing that is damaged is 0 to 1; got {share:g}")
-    if patch < 1:
-        raise SettingsError(f"patches have at least 1 pixel a side; got {patch}")
-    if ink.ndim != 3 or ink.shape[1] != ink.shape[2]:
-        raise ValueError(f"ink of shape {ink.shape}; (n, size, size) is needed")
-    n, size = ink.shape[:2]
-    across = -(-size // patch)
-    whole = np.zeros((n, across * patch, across * patch), np.uint8)
-    whole[:, :size, :size] = ink
-    held = whole.reshape(n, across, patch, across, patch).any(axis=(2, 4)).reshape(n, across**2)
-    counts = held.sum(axis=1)
-    blanked = np.rint(share * counts).astype(np.int64)
-    if share > 0:
-        blanked = np.maximum(blanked, np.minimum(counts, 1))
-    indices: NDArray[np.uint64] = np.arange(n, dtype=np.uint64)
-    pictures = mixed(indices + mixed(np.full(n, seed, np.uint64)))
-    order = uniform(pictures[:, None] + np.arange(across**2, dtype=np.uint64))
-    ranks = np.where(held, order, np.inf).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
-    gone = (ranks < blanked[:, None]).reshape(n, across, across)
-    out = ink.copy()
-    out[gone.repeat(patch, axis=1).repeat(patch, axis=2)[:, :size, :size]] = 0
-    return out
 
 
 # -- clipping ---------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from sketch_pix2seq.drawing.writing import SHEET, checked_formats, free_name, ma
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.formats import stem_of
-from sketch_pix2seq.raster import RasterSpec, render, render_fitted
+from sketch_pix2seq.raster import RasterSpec, damaged, render, render_fitted
 from sketch_pix2seq.sheet import Cell, Paper, Picture, Row, draw_sketch, line_width, place, write_sheet
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
@@ -276,7 +276,7 @@ def healing(
     seed: int = 0,
     settings: DrawSettings = DrawSettings(),
 ) -> Creation:
-    """Redraw damaged pictures: of each one's patches of ink, every share of ``damages`` is blanked (`alter.damaged`).
+    """Redraw damaged pictures: of each one's patches of ink, every share of ``damages`` is blanked (`raster.damaged`).
 
     Groups: each picture with each damage, in this order. Raises SettingsError for no picture or damage, or a damage
     that is not above 0 and below 1; ModelError for a model that reads strokes; and as `Model.draw_all` does.
@@ -287,7 +287,7 @@ def healing(
         raise SettingsError("damages are shares above 0 and below 1, such as 0.1 0.3 0.5")
     sketches = [read_source(picture) for picture in pictures]
     ink = np.stack([render(sketch, model.info.model.raster) for sketch in sketches])
-    inputs = np.stack([alter.damaged(ink, damage, seed=seed) for damage in damages], axis=1)  # picture, damage, y, x
+    inputs = np.stack([damaged(ink, damage, seed=seed) for damage in damages], axis=1)  # picture, damage, y, x
     codes = model.encode_ink(inputs.reshape(-1, *ink.shape[1:]))
     drawn = iter(model.draw_codes(codes, samples, seed=seed, settings=settings))
     groups = []

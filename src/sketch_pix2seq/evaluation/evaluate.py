@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.data.store import SketchSet, Split
-from sketch_pix2seq.drawing.alter import damaged
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.evaluation import metrics
@@ -30,6 +29,7 @@ from sketch_pix2seq.evaluation.settings import EvaluateSettings
 from sketch_pix2seq.evaluation.statistics import bootstrap, by_group, share, spread
 from sketch_pix2seq.evaluation.strokes import stroke_statistics
 from sketch_pix2seq.machine import machine
+from sketch_pix2seq.raster import damaged
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 OnProgress = Callable[[str, int, int], None]

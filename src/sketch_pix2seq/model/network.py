@@ -21,9 +21,10 @@ from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec
 
 @dataclass(frozen=True)
 class Tensors:
-    """A `Batch` on a device; fields and shapes as there, ink ``(n, 1, size, size)`` in 0..1."""
+    """A `Batch` on a device; fields and shapes as there, ink and seen ``(n, 1, size, size)`` in 0..1."""
 
     ink: Tensor
+    seen: Tensor
     offsets: Tensor
     pen: Tensor
     before: Tensor
@@ -32,8 +33,11 @@ class Tensors:
     @classmethod
     def of(cls, batch: Batch, device: torch.device | str = "cpu") -> Tensors:
         """The batch on ``device``."""
+        ink = torch.from_numpy(batch.ink).to(device, non_blocking=True)[:, None].float() / 255
+        whole = batch.seen is batch.ink
         return cls(
-            torch.from_numpy(batch.ink).to(device, non_blocking=True)[:, None].float() / 255,
+            ink,
+            ink if whole else torch.from_numpy(batch.seen).to(device, non_blocking=True)[:, None].float() / 255,
             torch.from_numpy(batch.offsets).to(device, non_blocking=True),
             torch.from_numpy(batch.pen).to(device, non_blocking=True),
             torch.from_numpy(batch.before).to(device, non_blocking=True),
@@ -116,7 +120,7 @@ class Network(nn.Module):
             rows = torch.cat([batch.offsets, F.one_hot(batch.pen, 3).float()], dim=1)
             features: Tensor = self.encoder(rows, torch.tensor(batch.counts))
         else:
-            features = self.encoder(batch.ink)
+            features = self.encoder(batch.seen)
         return features
 
     def posterior(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
