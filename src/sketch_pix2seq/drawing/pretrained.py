@@ -58,7 +58,7 @@ def _from_hub(name: str) -> Path:
             f"{name}: no such folder; for a model on the Hugging Face Hub: pip install huggingface_hub"
         ) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.onnx", "*.safetensors", "*.md"]))
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.onnx", "*.safetensors", "*.npz", "*.md"]))
     except Exception as error:  # the client raises many kinds, for a name, the network or the server
         raise ModelError(
             f"{name}: neither a folder nor to be had from the Hugging Face Hub ({str(error).splitlines()[0]})"
