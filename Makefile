@@ -1,7 +1,11 @@
 # make draw    redraw a picture that comes with the repository
-# make test    lint, types and tests
+# make studio  draw in the browser, and the model draws with you
+# make test    lint, types and tests; those of the studio's page too, where Node is
 # make bench   speed of drawing; with SET=drawings.arrow also of training, and what the bundled model does on that set
 # make clean   remove what these made
+#
+# make studio-page builds the page anew, which is part of the package; it needs Node 20.19 or later. `make studio` does so
+# where the page's sources have changed.
 #
 # Everything is installed into $(VENV); a second call installs nothing again.
 
@@ -14,19 +18,37 @@ JOBS ?= 2
 
 BIN := $(VENV)/bin
 SOURCES := $(shell find src -type f -not -path '*/__pycache__/*')
+NPM := $(shell command -v npm 2>/dev/null)
+MODULES := studio/node_modules/.package-lock.json
 # The development install holds all that drawing needs and follows the sources, so where it is, drawing uses it.
 INSTALLED := $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.plain)
 
-.PHONY: draw test bench clean
+.PHONY: draw studio studio-page test test-page bench clean
 
 draw: $(INSTALLED)
 	$(BIN)/sketch-pix2seq draw examples/pig.png --format svg,gif --out drawings
 	@echo "Open drawings/sheet.png; drawings/pig-1.gif shows a drawing being drawn."
 
-test: $(VENV)/.dev
+studio:
+	@$(PYTHON) studio/stale.py || $(if $(NPM),$(MAKE) --no-print-directory studio-page,\
+		echo "There is no Node here to build it with: this is the page as it was built last.")
+	@$(MAKE) --no-print-directory $(INSTALLED)
+	$(BIN)/sketch-pix2seq studio
+
+studio-page: $(MODULES)
+	cd studio && npm run --silent build
+
+test: $(VENV)/.dev test-page
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+
+test-page: $(if $(NPM),$(MODULES))
+ifdef NPM
+	cd studio && npm run --silent check && npm test --silent
+else
+	@echo "There is no Node here: the tests of the studio's page are skipped."
+endif
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/drawing.py
@@ -34,7 +56,11 @@ bench: $(VENV)/.dev
 	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings)
 
 clean:
-	rm -rf $(VENV) drawings build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) drawings build dist studio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(MODULES): studio/package-lock.json
+	cd studio && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -19,8 +19,8 @@ from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "sketch_pix2seq"
 ROOMS = (
-    "errors", "machine", "sketch", "files", "sequence", "raster", "sheet", "formats", "data", "model", "drawing",
-    "training", "recipes", "evaluation", "study", "cli",
+    "errors", "machine", "sketch", "files", "listening", "sequence", "raster", "sheet", "formats", "data", "model",
+    "drawing", "training", "recipes", "evaluation", "study", "studio", "cli",
 )  # fmt: skip
 """From the lowest to the highest: a room imports only itself and those before it."""
 UPWARD = {("sketch", "formats"), ("sheet", "formats")}
@@ -158,5 +158,13 @@ def test_every_command_has_a_module_and_every_module_a_command() -> None:
 
 def test_data_travels_with_the_package() -> None:
     package = resources.files("sketch_pix2seq")
-    for name in ("py.typed", "data/categories.txt", "recipes/default.yaml", "pretrained/ATTRIBUTION.md"):
+    for name in (
+        "py.typed",
+        "data/categories.txt",
+        "recipes/default.yaml",
+        "pretrained/ATTRIBUTION.md",
+        "pretrained/atlas.npz",
+        "studio/page/index.html",
+        "studio/page/build.json",
+    ):
         assert package.joinpath(name).is_file(), name

@@ -17,6 +17,9 @@ class FileError(SketchError):
         self.path = Path(path)
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type[FileError], tuple[Path, str]]:
+        return type(self), (self.path, self.problem)
+
 
 class FormatError(FileError):
     """A file whose content is not what its format promises."""

@@ -48,3 +48,31 @@ def mixed(counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def uniform(counters: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Numbers in [0, 1), one a counter."""
     return (mixed(counters) >> np.uint64(11)).astype(np.float64) / (1 << 53)
+
+
+def permuted(places: NDArray[np.integer], sizes: NDArray[np.integer], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where a random permutation of 0 to size - 1 puts each place; a permutation for each size and key.
+
+    A Feistel network over the next power of two, run again where it leaves the range (Black & Rogaway 2002, section
+    4), so that any part of a permutation of millions is there without the rest. All arguments broadcast together.
+    """
+    places, sizes, keys = np.broadcast_arrays(places, sizes, keys)
+    bits = np.maximum(2, np.ceil(np.log2(np.maximum(sizes, 1))).astype(np.uint64))
+    low = bits // np.uint64(2)
+    masks = [(np.uint64(1) << width) - np.uint64(1) for width in (low, bits - low)]
+
+    def once(at: NDArray[np.uint64], chosen: NDArray[np.integer]) -> NDArray[np.uint64]:
+        shift, key, low_mask, high_mask = low[chosen], keys[chosen], masks[0][chosen], masks[1][chosen]
+        left, right = at >> shift, at & low_mask
+        for turn in range(0, 8, 2):
+            left = left ^ (mixed(right + key + np.uint64(turn << 48)) & high_mask)
+            right = right ^ (mixed(left + key + np.uint64(turn + 1 << 48)) & low_mask)
+        joined: NDArray[np.uint64] = (left << shift) | right
+        return joined
+
+    found = places.astype(np.uint64)
+    outside = np.arange(len(found))
+    while len(outside):
+        found[outside] = once(found[outside], outside)
+        outside = outside[found[outside] >= sizes[outside].astype(np.uint64)]
+    return found.astype(np.int64)

@@ -224,14 +224,7 @@ class Sketch:
 
         QuickDraw's own simplified drawings used 2.0 on a 255-unit canvas.
         """
-        from simplification.cutil import simplify_coords_idx
-
-        kept = [
-            np.asarray(simplify_coords_idx(np.ascontiguousarray(s, np.float64), epsilon))
-            if len(s) > 2
-            else np.arange(len(s))
-            for s in self.strokes
-        ]
+        kept = [points_that_matter(s, epsilon) for s in self.strokes]
         return replace(
             self,
             strokes=tuple(s[k] for s, k in zip(self.strokes, kept, strict=True)),
@@ -253,9 +246,19 @@ class Sketch:
         return write_sketch(self, path)
 
     def _repr_svg_(self) -> str:
-        from sketch_pix2seq.formats.svg import svg_text
+        """What a notebook shows: the sketch being drawn."""
+        from sketch_pix2seq.formats.animation import animated_svg
 
-        return svg_text(self)
+        return animated_svg(self)
+
+
+def points_that_matter(stroke: FloatArray, epsilon: float) -> NDArray[np.integer]:
+    """Indices of the points of a stroke ``(points, 2)`` that `Sketch.simplify` keeps."""
+    from simplification.cutil import simplify_coords_idx
+
+    if len(stroke) <= 2:
+        return np.arange(len(stroke))
+    return np.asarray(simplify_coords_idx(np.ascontiguousarray(stroke, np.float64), epsilon))
 
 
 def bounds_of(sketches: Iterable[Sketch]) -> tuple[float, float, float, float]:

@@ -21,8 +21,10 @@ from PIL import Image
 from sketch_pix2seq.cli.main import COMMANDS, main
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.formats import read_sketches, write_sketch, write_sketches
+from sketch_pix2seq.formats.sketch_rnn_js import write_js
 from sketch_pix2seq.recipes.catalogue import DEFAULT, recipe_names
 from tests.conftest import random_sketch
+from tests.formats.test_sketch_rnn_js import made_up_decoder
 
 TINY = (
     "--steps 2 --validate-every 2 --validate-sketches 4 --log-every 1 --precision float32 --batch.size 4"
@@ -33,8 +35,8 @@ QUICK = "--samples 2 --candidates 1 --max-points 8"
 """Flags that make drawing with an untaught model short: it does not know when to end."""
 
 
-ALONE = [name for name in COMMANDS if name not in ("create", "study")]
-"""Commands without sub-commands; tests/cli/test_create.py and test_study.py have the others'."""
+ALONE = [name for name in COMMANDS if name not in ("create", "export", "study")]
+"""Commands without sub-commands; tests/cli/test_create.py, test_export.py and test_study.py have the others'."""
 
 
 def called(line: str) -> int:
@@ -59,6 +61,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_sketch(sketch, folder / "mine" / (sketch.category or "") / f"{index}.svg")
     write_sketch(sketches[0], folder / "cat.svg")
     write_sketch(sketches[0], folder / "cat.png")
+    write_js(made_up_decoder(), folder / "bird.gen.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert called("prepare some.ndjson set.arrow") == 0
@@ -129,7 +132,14 @@ GOOD = [
         ("d/0-1.png", "d/cat-001-2.gif", "d/3.ndjson", "d/sheet.png"),
         "10 drawings of 5 pictures",
     ),
+    Case("import-js bird.gen.json", ("bird/config.json", "bird/decoder.onnx"), "draw --category bird --model bird"),
     Case("export run --data set.arrow --out again", tuple(f"again/{name}" for name in MODEL), "model: again"),
+    Case("export map run --data set.arrow", ("run/model/atlas.npz",), "drawings by people in 2 categories"),
+    Case(
+        "export web site --model run --no-map",
+        ("site/index.html", "site/build.json", "site/model/config.json", "site/model/encoder.onnx"),
+        "try it: python -m http.server -d site",
+    ),
     Case(
         f"train --data set.arrow --from run --recipe default --out tuned {TINY}",
         ("tuned/model/config.json",),
@@ -159,7 +169,7 @@ def test_a_command_does_what_it_says(case: Case, here: Path, capsys: pytest.Capt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", [name for name in recipe_names() if name != DEFAULT])
+@pytest.mark.parametrize("recipe", [name for name in recipe_names() if name not in (DEFAULT, "decoder-only")])
 def test_each_other_recipe_trains_and_draws(recipe: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert called(f"train --recipe {recipe} --data set.arrow {TINY}") == 0
     written = {path.name for path in (here / "runs" / recipe).iterdir()}
@@ -170,6 +180,21 @@ def test_each_other_recipe_trains_and_draws(recipe: str, here: Path, capsys: pyt
     assert "L_R" in err
     assert called(f"draw cat.svg --model runs/{recipe} {QUICK}") == 0
     assert all((here / name).exists() for name in DRAWN)
+
+
+def test_a_decoder_alone_trains_draws_and_goes_to_javascript(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = TINY.replace("--model.z-size 8", "")
+    assert called(f"train --recipe decoder-only --data set.arrow --out alone {tiny}") == 0
+    written = {path.name for path in (here / "alone" / "model").iterdir()}
+    assert written & set(MODEL) == set(MODEL) - {"encoder.onnx", "prior.npz"}
+    out, err = capsys.readouterr()
+    assert "draw with it: sketch-pix2seq draw --category any --model alone/model" in out
+    assert "people's sketches, and what it draws: alone/sheets/step-0000002.png" in err
+    assert called(f"draw --category any --model alone {QUICK}") == 0
+    assert (here / "drawings" / "any-2.svg").exists()
+    assert called("export js alone mine.gen.json") == 0
+    assert called("import-js mine.gen.json --category cat") == 0
+    assert called(f"draw --category cat --model mine {QUICK}") == 0
 
 
 def test_the_same_seed_draws_the_same(here: Path) -> None:
@@ -188,8 +213,14 @@ def test_download(here: Path, mirror: str, capsys: pytest.CaptureFixture[str]) -
 # -- what a user can get wrong ----------------------------------------------------------------------------------
 
 WRONG = [
-    ("drew", "no command 'drew'; did you mean draw? there are draw, create, convert"),
-    ("xyzzy", "no command 'xyzzy'; there are draw"),
+    ("drew", "no command 'drew'; did you mean draw? there are studio, draw, create"),
+    ("xyzzy", "no command 'xyzzy'; there are studio"),
+    ("studio --model missing", "missing: no such folder"),
+    ("studio --model mine", "mine: no model folder (it has no config.json)"),
+    ("studio --model cut", "cut/decoder.onnx: not a graph that ONNX Runtime can load"),
+    ("studio --model half", "half/decoder.onnx: no such file; the model folder is incomplete"),
+    ("studio --model run --data missing.arrow", "missing.arrow: no such file"),
+    ("studio --model run --no-map --port 70000", "cannot listen on 127.0.0.1 port 70000"),
     ("draw", "name at least one picture"),
     ("draw missing.png --model run", "missing.png: no such file"),
     ("draw notes.txt --model run", "notes.txt: .txt cannot be read; these can: .npz"),
@@ -252,9 +283,19 @@ WRONG = [
     ("train --config missing.yaml", "missing.yaml: no such file"),
     ("train --config", "--config needs a value"),
     ("export", "name one run: export RUN"),
+    ("export web", "name one folder to write: export web FOLDER"),
+    ("export web mine", "mine: the folder holds something else; name another, or give --overwrite"),
+    ("export web cat.svg", "cat.svg: there is a file of that name"),
+    ("export web site --model cut", "cut/decoder.onnx: not a graph that ONNX Runtime can load"),
+    ("export map", "name one model: export map MODEL"),
+    ("export map missing", "missing: no such folder"),
+    ("export map run --data cut.arrow", "cut.arrow: not a SketchSet"),
+    ("export map run --data set.arrow --per-category 0", "a map needs at least one drawing of each category"),
     ("export mine --data set.arrow", "no checkpoint there"),
     ("export spoilt --data set.arrow", "spoilt/checkpoint.safetensors: not a checkpoint of this version"),
     ("export run --data missing.arrow", "missing.arrow: no such file"),
+    ("import-js", "name at least one model: import-js NAME.gen.json"),
+    ("import-js cat.svg", "cat.svg: not JSON, or cut short"),
     ("evaluate run --data missing.arrow", "missing.arrow: no such file"),
     ("evaluate missing --data set.arrow", "missing: no such folder"),
     ("evaluate run --data set.arrow --classifier cat.png", "cat.png: not a classifier"),
@@ -392,13 +433,14 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
+    "studio": ("port: 0\nmap: false\nhost: localhost", {"port": 0, "map": False, "host": "localhost"}),
     "draw": ("samples: 4\nwidth-mm: 120\nformat: png,gif", {"samples": 4, "width_mm": 120.0, "format": "png,gif"}),
     "convert": ("simplify: 2\nfit: true\ncountries: [GB]", {"simplify": 2.0, "fit": True, "countries": ("GB",)}),
     "look": ("source: set.arrow\nrows: 3", {"source": Path("set.arrow"), "rows": 3}),
     "download": ("categories: [cat, alarm clock]\nkind: raw", {"categories": ("cat", "alarm clock"), "kind": "raw"}),
     "prepare": ("paths: [mine, set.arrow]\nlimit: null", {"paths": (Path("mine"), Path("set.arrow")), "limit": None}),
     "train": ("recipe: cnn-kl\noptimiser: {learning_rate: 1e-4}\nsteps: 7", {"recipe": "cnn-kl", "steps": 7}),
-    "export": ("out: folder", {"out": Path("folder")}),
+    "import-js": ("files: [bird.gen.json]\ncategory: small bird", {"category": "small bird"}),
     "evaluate": ("temperatures: [0.1, 1]\nturing: false", {"temperatures": (0.1, 1.0), "turing": False}),
     "train-classifier": ("steps: 5\naugment: {rotation: 3}", {"steps": 5}),
     "reproduce": ("budget: 5\none: cat", {"budget": 5.0, "one": "cat"}),

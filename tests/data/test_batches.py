@@ -123,6 +123,42 @@ def test_processes_share_the_global_batch(sketches: SketchSet) -> None:
     assert {tuple(rows.ravel().round(4)) for part in parts for rows in unpacked(part)} == ours
 
 
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_no_two_processes_read_the_same_sketch_in_an_epoch(processes: int, sketches: SketchSet) -> None:
+    """Where categories come as they are; with balance, a small one comes again, as often as with one process."""
+    read = []
+    for rank in range(processes):
+        one = loader(sketches, processes=processes, rank=rank, size=8 // processes, balance=1.0, bucket=2)
+        batches = one.stream(one.batches_per_epoch, 2 * one.batches_per_epoch)
+        read.append(np.concatenate([batch.indices for batch in batches]))
+    everything = np.concatenate(read)
+    assert len(everything) == len(set(everything)) == len(sketches.indices("train")) // 8 * 8
+    assert len({len(part) for part in read}) == 1
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_balanced_epochs_are_those_of_one_process(processes: int, sketches: SketchSet) -> None:
+    whole = loader(sketches, size=8, bucket=2)
+    parts = [loader(sketches, processes=processes, rank=r, size=8 // processes, bucket=2) for r in range(processes)]
+    for step in range(2 * whole.batches_per_epoch):
+        drawn = np.concatenate([part.batch(step).indices for part in parts])
+        assert sorted(drawn) == sorted(whole.batch(step).indices)
+
+
+def test_an_epoch_is_the_same_in_several_windows(sketches: SketchSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planned a part at a time, the draws are those of an epoch planned at once."""
+    monkeypatch.setattr("sketch_pix2seq.data.batches._GROUPS", 1)
+    windows = loader(sketches, size=4, bucket=3, balance=1.0)
+    found = np.concatenate([batch.indices for batch in windows.stream(0, windows.batches_per_epoch)])
+    monkeypatch.setattr("sketch_pix2seq.data.batches._GROUPS", 1000)
+    whole = loader(sketches, size=4, bucket=3, balance=1.0)
+    at_once = np.concatenate([batch.indices for batch in whole.stream(0, whole.batches_per_epoch)])
+    assert sorted(found) == sorted(at_once)
+    assert found.tolist() != at_once.tolist()
+    later = loader(sketches, size=4, bucket=3, balance=1.0).batch(7)
+    np.testing.assert_array_equal(later.indices, whole.batch(7).indices)
+
+
 @pytest.mark.parametrize(("balance", "share"), [(1.0, 90 / 126), (0.0, 1 / 3), (0.5, 9.487 / (9.487 + 5.477 + 2.449))])
 def test_categories_are_drawn_in_their_share(sketches: SketchSet, balance: float, share: float) -> None:
     one = loader(sketches, balance=balance)

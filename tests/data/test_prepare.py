@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from sketch_pix2seq.data import prepare as prepare_module
 from sketch_pix2seq.data.prepare import PrepareReport, PrepareSettings, Step, prepare
 from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.errors import DataError, FileError, FormatError, SettingsError
-from sketch_pix2seq.formats import Problem, write_sketches
+from sketch_pix2seq.formats import Problem, read_sketches, write_sketches
 from sketch_pix2seq.formats.npz import write_npz
 from sketch_pix2seq.formats.svg import write_svg
 from sketch_pix2seq.sketch import Sketch
@@ -248,6 +256,111 @@ class TestSplits:
         assert splits(sketches) == {"train": 40}
 
 
+class TestProcesses:
+    def mix(self, folder: Path, house: Sketch) -> Path:
+        """All formats, splits known and unknown, copies, raw drawings, other categories, broken lines."""
+        rng = np.random.default_rng(0)
+        known = drawings(60)
+        raw = [Sketch((rng.uniform(0, 700, (80, 2)).cumsum(axis=0).astype(np.float32),), "raw") for _ in range(30)]
+        small = [sketch for k in range(15) for sketch in drawings(k + 10, f"small {k}", k)]
+        tagged = [s.with_(metadata={"key_id": str(i), "split": "valid"}) for i, s in enumerate(drawings(25, "cat", 9))]
+        path = ndjson(folder / "all.ndjson", [*known, *small, *known[:20], *raw, *tagged, *drawings(300, "cat", 3)])
+        lines = path.read_bytes().splitlines()
+        for at in (400, 251, 90, 3):
+            lines.insert(at, b"{broken" if at % 2 else b"")
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        ndjson(folder / "packed.ndjson.gz", drawings(40, "packed"))
+        write_npz(folder / "pig.npz", {"train": drawings(60), "valid": drawings(20, seed=1), "test": []})
+        (folder / "broken.npz").write_bytes(b"PK not a zip")
+        (folder / "empty.ndjson").write_bytes(b"\n\n")
+        (folder / "huts").mkdir()
+        for k in range(3):
+            write_svg(folder / "huts" / f"{k}.svg", house)
+        return folder
+
+    @pytest.mark.parametrize("settings", [{}, {"unique": True, "limit": 12, "max_points": 22, "valid": 0.2}])
+    def test_the_set_is_the_same_with_any_number(
+        self, settings: dict[str, Any], tmp_path: Path, house: Sketch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source = self.mix(tmp_path / "in", house)
+        found = []
+        for processes, unit in ((1, 1 << 30), (1, 5000), (3, 5000), (2, 700)):
+            monkeypatch.setattr(prepare_module, "_UNIT", unit)
+            steps: list[Step] = []
+            chosen = PrepareSettings(processes=processes, **settings)
+            report = prepare([source], tmp_path / "set.arrow", chosen, on_progress=steps.append)
+            assert [step.files_done for step in steps] == list(range(len(steps)))
+            found.append(((tmp_path / "set.arrow").read_bytes(), report))
+        assert all(data == found[0][0] for data, _ in found)
+        assert all(report == found[0][1] for _, report in found)
+        report = found[0][1]
+        where = [(problem.path.name, problem.where) for problem in report.problems]
+        assert where == [
+            ("all.ndjson", "line 4"),
+            ("all.ndjson", "line 254"),
+            ("broken.npz", ""),
+            ("empty.ndjson", ""),
+        ]
+
+    def test_sketch_by_sketch_it_is_fit_and_simplify(self, tmp_path: Path, house: Sketch) -> None:
+        source = self.mix(tmp_path / "in", house)
+        sketches, _ = made([source / "all.ndjson"], tmp_path / "set.arrow", max_points=1000)
+        expected = []
+        for sketch in read_sketches(source / "all.ndjson"):
+            left, top, right, bottom = sketch.bounds()
+            points = sketch.points()
+            done = sketch.fit()
+            if abs(max(right - left, bottom - top) - 255) > 1 or not np.array_equal(points, np.rint(points)):
+                done = done.simplify(2.0)
+            expected.append(done.strokes)
+        kept = [strokes for strokes in expected if sum(map(len, strokes)) >= 4]
+        found = sorted(np.concatenate(sketch.strokes).tolist() for sketch in sketches)
+        rounded = sorted((np.rint(np.concatenate(strokes) * 64) / 64).tolist() for strokes in kept)
+        assert found == rounded
+
+    def test_strict_stops_at_the_same_line(
+        self, tmp_path: Path, house: Sketch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source = self.mix(tmp_path / "in", house)
+        monkeypatch.setattr(prepare_module, "_UNIT", 2000)
+        with pytest.raises(FormatError, match=r"all\.ndjson: line 4: not JSON"):
+            made([source], tmp_path / "set.arrow", strict=True, processes=2)
+        with pytest.raises(FormatError, match=r"empty\.ndjson: no drawing in it \(the file is empty\)"):
+            made([source / "empty.ndjson"], tmp_path / "set.arrow", strict=True)
+        assert not (tmp_path / "set.arrow").exists()
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+    def test_ctrl_c_ends_all_and_leaves_the_older_set(self, tmp_path: Path) -> None:
+        source, out = ndjson(tmp_path / "a.ndjson", drawings(500)), tmp_path / "set.arrow"
+        source.write_bytes(source.read_bytes() * 500)
+        out.write_bytes(b"older")
+        mark = f"SKETCH_TEST={tmp_path}"
+        words = [sys.executable, "-m", "sketch_pix2seq", "prepare", str(source), str(out), "--processes", "3"]
+        environment = {**os.environ, "SKETCH_TEST": str(tmp_path)}
+        running = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while len(self.marked(mark)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=20)
+        assert running.returncode == 130
+        assert told == "sketch-pix2seq: stopped\n"
+        assert out.read_bytes() == b"older"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ndjson", "set.arrow"]
+        assert not self.marked(mark)
+
+    def marked(self, mark: str) -> list[int]:
+        """Processes whose environment holds the mark."""
+        found = []
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                with suppress(OSError):
+                    if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                        found.append(int(process.name))
+        return found
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -260,6 +373,7 @@ class TestSplits:
         {"max_points": 100_000},
         {"simplify_epsilon": -1.0},
         {"tolerance": 0.0},
+        {"processes": -1},
         {"categories": ("cat=",)},
         {"categories": ("=cat",)},
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Posterior
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, begin, draw_codes, draw_on
 from sketch_pix2seq.errors import PictureError, SettingsError, SketchError
 from sketch_pix2seq.evaluation.likelihood import likelihood
@@ -51,6 +51,9 @@ class Constant:
     def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
         self.widths.append(len(rows))
         return MixtureArrays(*(np.repeat(x, len(rows), axis=0) for x in self.mixture)), state
+
+    def workers(self, drawings: int) -> list[Runtime]:
+        return [self]
 
     def encode(self, ink: FloatArray) -> Posterior:
         raise NotImplementedError

@@ -53,5 +53,6 @@ def test_a_drawing_of_specks_alone_stays_as_it_is(strokes: list[np.ndarray]) -> 
 
 def test_what_else_it_holds_stays() -> None:
     sketch = Sketch((SQUARE, dash(100, 100)), "box", {"ended": True})
-    kept = without_specks(sketch, render(Sketch((SQUARE,)), RASTER).astype(np.float32) / 255, RASTER)
+    ink = render(Sketch((SQUARE,)), RASTER).astype(np.float32) / np.float32(255)
+    kept = without_specks(sketch, ink, RASTER)
     assert (kept.category, dict(kept.metadata), len(kept)) == ("box", {"ended": True}, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from sketch_pix2seq.errors import FileError, SettingsError
-from sketch_pix2seq.formats.animation import write_animation
+from sketch_pix2seq.formats.animation import animated_svg, write_animation
+from sketch_pix2seq.formats.svg import read_svg
 from sketch_pix2seq.sheet import draw_sketch
 from sketch_pix2seq.sketch import Sketch
 
@@ -117,3 +119,45 @@ def test_no_drawings_and_other_suffixes(tmp_path: Path, house: Sketch) -> None:
         write_animation(tmp_path / "none.gif", [])
     with pytest.raises(FileError, match=r"\.gif, \.apng or \.png"):
         write_animation(tmp_path / "house.mp4", house)
+
+
+# -- SVG for a notebook -----------------------------------------------------------------------------------------
+
+
+def spans(svg: str) -> NDArray[np.float64]:
+    """When each stroke begins and ends, in seconds."""
+    found = re.findall(r"animation-delay:([\d.]+)s;animation-duration:([\d.]+)s", svg)
+    return np.array([(float(delay), float(delay) + float(duration)) for delay, duration in found])
+
+
+def test_in_a_notebook_a_stroke_is_drawn_after_the_other(house: Sketch, tmp_path: Path) -> None:
+    svg = animated_svg(house)
+    drawn = spans(svg)
+    assert len(drawn) == 3
+    assert (drawn[1:, 0] >= drawn[:-1, 1]).all()
+    assert 2 < drawn[-1, 1] < 5, "at a person's speed"
+    assert spans(animated_svg(house, seconds=1.5))[-1, 1] == pytest.approx(1.5, abs=0.02)
+    assert "script" not in svg
+    assert "url(" not in svg
+    path = tmp_path / "house.svg"
+    path.write_text(svg)
+    assert read_svg(path).strokes[1].tolist() == house.strokes[1].tolist(), "the drawing, where nothing is animated"
+
+
+def test_where_there_are_times_they_are_kept(house: Sketch) -> None:
+    begins = zip((0, 100, 200), house.strokes, strict=True)
+    times = tuple(np.linspace(at, at + 100, len(stroke), dtype=np.float32) for at, stroke in begins)
+    drawn = spans(animated_svg(Sketch(house.strokes, times=times), seconds=3.0))
+    np.testing.assert_allclose(drawn, [[0, 1], [1, 2], [2, 3]], atol=0.02)
+
+
+def test_drawings_beside_each_other_do_not_take_each_others_rules(house: Sketch) -> None:
+    moved = house.transform([[1, 0, 1], [0, 1, 0]])
+    first, other = (re.findall(r'class="([\w-]+)"', animated_svg(sketch)) for sketch in (house, moved))
+    assert len(first) == len(other) == 1
+    assert first != other
+
+
+def test_dots_and_blank_paper_are_shown_too() -> None:
+    assert len(spans(animated_svg(Sketch((np.array([[5, 5]]), np.array([[5, 5]])))))) == 2
+    assert "<svg" in animated_svg(Sketch(()))

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import multivariate_normal
 
-from sketch_pix2seq.model.mixture import RHO_MAX, log_density, log_pen, output_size, split
+from sketch_pix2seq.model.mixture import log_density, log_pen, output_size, split
+from sketch_pix2seq.model.settings import RHO_MAX
 
 FLOAT32 = st.floats(allow_nan=False, allow_infinity=False, width=32)
 

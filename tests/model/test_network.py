@@ -30,7 +30,8 @@ SMALL = {
 
 def settings_of(encoder: str, decoder: str, *, canvas: bool, sample: bool = False) -> ModelSettings:
     start = "centre" if canvas else "first"
-    return ModelSettings(encoder=encoder, decoder=decoder, canvas=canvas, start=start, sample_z=sample, **SMALL)  # type: ignore[arg-type]
+    sizes = {**SMALL, "z_size": 0} if encoder == "none" else SMALL
+    return ModelSettings(encoder=encoder, decoder=decoder, canvas=canvas, start=start, sample_z=sample, **sizes)  # type: ignore[arg-type]
 
 
 def batch_of(sketches: list[Sketch], spec: SequenceSpec) -> Tensors:
@@ -47,6 +48,9 @@ CASES = [
     ("deep", "hyper", False),
     ("deep", "lstm", True),
     ("paper", "hyper", True),
+    ("none", "lstm", False),
+    ("none", "layer_norm", False),
+    ("none", "hyper", False),
 ]
 
 
@@ -82,10 +86,10 @@ def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: st
     assert float(losses.pen) == pytest.approx(pen, rel=1e-4)
 
 
-@pytest.mark.parametrize(("encoder", "canvas"), [("deep", True), ("paper", False), ("rnn", False)])
+@pytest.mark.parametrize(("encoder", "canvas"), [("deep", True), ("paper", False), ("rnn", False), ("none", False)])
 def test_every_weight_learns(encoder: str, canvas: bool) -> None:
     torch.manual_seed(0)
-    settings = settings_of(encoder, "lstm", canvas=canvas, sample=True)
+    settings = settings_of(encoder, "lstm", canvas=canvas, sample=encoder != "none")
     network = Network(settings, SequenceSpec(settings.start, 30.0))
     rng = np.random.default_rng(2)
     losses = network(batch_of([random_sketch(rng) for _ in range(4)], network.sequence))
@@ -105,6 +109,15 @@ def test_kl_is_that_of_normal_distributions() -> None:
     posterior = torch.distributions.Normal(mu, (0.5 * log_variance).exp())
     expected = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0.0, 1.0)).mean(1).sum()
     torch.testing.assert_close(network(batch).kl, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_decoder_alone_starts_from_nothing() -> None:
+    network = Network(settings_of("none", "lstm", canvas=False), SequenceSpec("first"))
+    names = {name for name, _ in network.named_parameters()}
+    assert names == {"core.from_input.weight", "core.from_code.bias", "core.weight", "head.weight", "head.bias"}
+    _, state = network.start(torch.zeros(3, 0))
+    assert [tuple(part.shape) for part in state] == [(3, 16), (3, 16)]
+    assert not any(part.any() for part in state)
 
 
 def test_paper_encoder_is_as_published() -> None:
@@ -137,6 +150,10 @@ def test_tally_counts_the_ink_once() -> None:
         {"raster": RasterSpec(size=50)},
         {"recurrent_keep": 0.0},
         {"recurrent_keep": 1.5},
+        {"encoder": "none"},
+        {"encoder": "none", "z_size": 0},
+        {"encoder": "none", "z_size": 0, "canvas": False, "sample_z": True},
+        {"encoder": "deep", "z_size": 0},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, object]) -> None:

@@ -131,8 +131,8 @@ class Poisoned(Network):
     at: frozenset[int] = frozenset()
     calls = 0
 
-    def forward(self, batch):  # type: ignore[no-untyped-def]
-        losses: Losses = super().forward(batch)
+    def forward(self, batch, codes=None):  # type: ignore[no-untyped-def]
+        losses: Losses = super().forward(batch, codes)
         if self.training:
             type(self).calls += 1
             if type(self).calls - 1 in type(self).at:

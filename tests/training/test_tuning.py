@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from sketch_pix2seq.data.batches import BatchSettings, Loader, Rehearsal
+from sketch_pix2seq.data.batches import AugmentSettings, BatchSettings, Loader, Rehearsal
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.prior import Prior
@@ -21,7 +21,7 @@ from sketch_pix2seq.model import export
 from sketch_pix2seq.model.export import load_network, write_folder
 from sketch_pix2seq.model.folder import read_info
 from sketch_pix2seq.model.network import Network
-from sketch_pix2seq.raster import RasterSpec
+from sketch_pix2seq.raster import RasterSpec, damaged, render
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sketch import FloatArray, Sketch
 from sketch_pix2seq.training import loop
@@ -303,3 +303,48 @@ def test_a_checkpoint_of_before_these_settings_goes_on(tiny_set: Path, tmp_path:
     loop._same_run(progress, before, settings, None, tmp_path)
     with pytest.raises(SettingsError, match="of another version"):
         loop._same_run(progress, {**before, "colour": 3}, settings, None, tmp_path)
+
+
+# -- healing --------------------------------------------------------------------------------------------
+
+
+def healing(kind: str, **changes: object) -> TrainSettings:
+    batch = BatchSettings(size=8, bucket=1, augment=AugmentSettings(damage=0.6))
+    return settings_for(kind, tune=TuneSettings(heal=True), batch=batch, **changes)
+
+
+def test_healing_teaches_the_encoder_the_codes_of_whole_pictures(
+    bases: dict[str, Path], tiny_set: Path, tmp_path: Path
+) -> None:
+    settings = healing("canvas", steps=60)
+    before, _ = load_network(bases["canvas"])
+    after, progress, _ = train(tiny_set, tmp_path / "run", settings, base=load_base(bases["canvas"], settings))
+    was, now = before.state_dict(), after.state_dict()
+    changed = {name.split(".")[0] for name in was if not torch.equal(was[name], now[name])}
+    assert changed == {"encoder", "to_mu"}
+    assert progress.started_from["encoder"] == "healed"
+    sketches = SketchSet.open(tiny_set)
+    ink = np.stack([render(sketches[i], RasterSpec()) for i in range(len(sketches))])
+    whole, holed = (torch.from_numpy(x).float() / 255 for x in (ink, damaged(ink, 0.3, seed=9)))
+    wanted = before.encode(whole)[0]
+    far = [float((network.encode(holed)[0] - wanted).square().mean()) for network in (before, after)]
+    assert far[1] < far[0]
+
+
+def test_healing_goes_on_as_if_it_had_not_stopped(bases: dict[str, Path], tiny_set: Path, tmp_path: Path) -> None:
+    base = load_base(bases["canvas"], healing("canvas"))
+    train(tiny_set, tmp_path / "whole", healing("canvas", steps=8), base=base)
+    train(tiny_set, tmp_path / "parts", healing("canvas", steps=3), base=base)
+    train(tiny_set, tmp_path / "parts", healing("canvas", steps=8), base=base)
+    assert_same(*(tensors_of(tmp_path / name / CHECKPOINT) for name in ("whole", "parts")))
+
+
+def test_what_cannot_be_healed(tiny_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="name it with --from"):
+        train(tiny_set, tmp_path / "run", healing("canvas"))
+    with pytest.raises(SettingsError, match="pictures with holes"):
+        settings_for("canvas", tune=TuneSettings(heal=True))
+    with pytest.raises(SettingsError, match="an encoder that sees pictures"):
+        healing("rnn-layer-norm")
+    with pytest.raises(SettingsError, match="leave out"):
+        TuneSettings(heal=True, rehearsal=0.5)

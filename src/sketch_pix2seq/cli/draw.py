@@ -13,7 +13,7 @@ from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.drawing.prior import SPREAD
 from sketch_pix2seq.drawing.redraw import draw_from_nothing, redraw
-from sketch_pix2seq.drawing.runtime import RuntimeName
+from sketch_pix2seq.drawing.runtime import Precision, RuntimeName
 from sketch_pix2seq.drawing.writing import formats_of
 from sketch_pix2seq.errors import SettingsError
 
@@ -48,6 +48,8 @@ class Settings(DrawSettings):
     """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
     runtime: RuntimeName = "onnx"
     """"onnx", or "torch" where PyTorch is installed."""
+    precision: Precision = "float32"
+    """"int8" draws many pictures about twice as fast, and a little differently; on ONNX Runtime alone."""
     width_mm: float | None = None
     """Width of the SVGs in millimetres, for a plotter."""
     limit: int = 100
@@ -67,7 +69,7 @@ def run(settings: Settings) -> None:
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        model = load_model(settings.model, runtime=settings.runtime)
+        model = load_model(settings.model, runtime=settings.runtime, precision=settings.precision)
         how: dict[str, Any] = {
             "samples": settings.samples,
             "formats": formats,

@@ -18,6 +18,7 @@ from sketch_pix2seq.errors import FileError, FormatError, SketchError
 PROGRAM = "sketch-pix2seq"
 
 COMMANDS = {
+    "studio": "draw in the browser, and the model draws with you",
     "draw": "redraw pictures, stroke by stroke, with a trained model",
     "create": "creative tasks: alter, blend, interpolate, analogies, heal, complete",
     "convert": "convert drawings between SVG, PNG, GIF, ndjson, npz and pictures",
@@ -25,7 +26,8 @@ COMMANDS = {
     "download": "download drawings of Quick, Draw!",
     "prepare": "make one set to learn from of files and folders of drawings",
     "train": "train a model on a set, or go on with a run",
-    "export": "write the model folder of a run, as it is now",
+    "export": "a model for other places: the studio for a web host, a run's model folder, a map",
+    "import-js": "make a model folder of a model of sketch-rnn's JavaScript",
     "evaluate": "measure what a model draws: likelihood, Rec, Ret@k, FID, a machine's Turing test",
     "train-classifier": "train the sketch classifier that evaluate needs",
     "reproduce": "train and compare the models of the paper, and write a report",

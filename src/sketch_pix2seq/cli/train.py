@@ -39,8 +39,8 @@ class Settings(TrainSettings):
     out: Path = Path("runs/default")
     """Folder of the run: checkpoint, sheets, TensorBoard events and, at the end, model/."""
     recipe: str = DEFAULT
-    """Where the defaults come from: default, few (a few drawings, --from a model), cnn-kl, rnn-no-kl, sketch-pix2seq
-    or sketch-rnn."""
+    """Where the defaults come from: default, few (a few drawings, --from a model), heal (pictures with holes, --from a
+    model), cnn-kl, rnn-no-kl, sketch-pix2seq, sketch-rnn or decoder-only (no encoder: it draws from nothing)."""
     start_from: Annotated[str, tyro.conf.arg(name="from")] = ""
     """Teach this model new drawings: "bundled", a folder or a name on the Hub; its network settings are taken over."""
 
@@ -72,6 +72,7 @@ def run(settings: Settings) -> None:
         from sketch_pix2seq.training.run import run as train_run
     except ImportError as error:
         raise missing_package(error, "training", "train") from error
+    sees = settings.model.encoder != "none"
     plain = TrainSettings(**{f.name: getattr(settings, f.name) for f in fields(TrainSettings)})
     with _LiveLine(Line) as live:
         folder = train_run(
@@ -80,14 +81,15 @@ def run(settings: Settings) -> None:
             plain,
             start_from=settings.start_from or None,
             report=live.show,
-            on_sheet=lambda path: _say(f"people's sketches, redrawn: {path}"),
+            on_sheet=lambda path: _say(f"people's sketches, {'redrawn' if sees else 'and what it draws'}: {path}"),
             say=_say,
         )
     if live.last is not None and live.last.skipped:
         warn(f"{live.last.skipped} steps were left out because their gradient was not finite")
     if not is_main_process():
         return
-    line = f"model: {folder}\ndraw with it: sketch-pix2seq draw PICTURE --model {folder}"
+    what = "PICTURE" if sees else "--category any"
+    line = f"model: {folder}\ndraw with it: sketch-pix2seq draw {what} --model {folder}"
     console().print(line, markup=False, soft_wrap=True)
 
 
@@ -126,10 +128,10 @@ class _LiveLine:
 
 def line_text(line: Any) -> str:
     """The live line: where the run is, its losses, its speed and the time left."""
+    losses = [f"code {line.code:.5f}"] if line.code else [f"L_R {line.l_r:.4f}", f"{line.nats:.3f} nats/row"]
     parts = [
         f"step {line.step}/{line.steps}",
-        f"L_R {line.l_r:.4f}",
-        f"{line.nats:.3f} nats/row",
+        *losses,
         f"L_KL {line.l_kl:.3f}" if line.l_kl else "",
         f"pixel {line.pixel:.3f}" if line.pixel else "",
         f"valid {line.valid:.3f}" if line.valid is not None else "",

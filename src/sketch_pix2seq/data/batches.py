@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from sketch_pix2seq.data.store import SPLITS, Points, SketchSet, Split
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.raster import RasterSpec, damaged, render_fitted
-from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, permuted, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray
 
+_GROUPS = 4
+"""Buckets whose batches are mixed with each other; an epoch of millions is planned so many at a time."""
 _MOST_DAMAGE = 0.5
 """Share of its patches that a damaged picture has lost at most."""
 
@@ -139,12 +141,22 @@ def collate(
     return batch, order
 
 
+@dataclass(frozen=True)
+class _Shares:
+    """Places of the split category by category; sizes of the categories, and their draws in an epoch."""
+
+    members: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    quotas: NDArray[np.int64]
+
+
 class Loader:
     """Batches of one split, for one of several processes, from any step on.
 
-    An epoch draws as many sketches as there are, categories balanced; small categories are seen more often. With
-    ``training`` off, each sketch comes once, in order of length, without augmentation. ``rehearsal``, in training
-    alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
+    An epoch draws as many sketches as there are, categories balanced; small categories are seen more often. Each draw
+    goes to one process, and a sketch is drawn again in an epoch only where its category is drawn more often than it has
+    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``rehearsal``, in
+    training alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
     Raises DataError for a split without a sketch of a usable length.
     """
 
@@ -171,7 +183,7 @@ class Loader:
                 f"{sketches.path}: the split {split!r} has no sketch of at most {settings.max_points} points"
             )
         self._own = len(self._chosen)
-        self._categories = sketches.category_ids[self._chosen].astype(np.int64)
+        self._categories = sketches.category_ids[self._chosen]
         self._lengths = sketches.lengths[self._chosen]
         if rehearsal is not None:
             other = rehearsal.sketches
@@ -179,15 +191,18 @@ class Loader:
             if not len(chosen):
                 raise DataError(f"{other.path}: it has no sketch of at most {settings.max_points} points to rehearse")
             self._chosen = np.concatenate([self._chosen, chosen + len(sketches)])
-            self._categories = np.concatenate([self._categories, other.category_ids[chosen] + len(sketches.categories)])
+            more = other.category_ids[chosen] + np.int16(len(sketches.categories))
+            self._categories = np.concatenate([self._categories, more])
             self._lengths = np.concatenate([self._lengths, other.lengths[chosen]])
         self.global_size = settings.size * processes
         if training:
             self.batches_per_epoch = max(1, len(self._chosen) // self.global_size)
         else:
             self.batches_per_epoch = -(-len(self._chosen) // self.global_size)
-        self._epoch = -1
+        self._planned = (-1, -1)
         self._plan: NDArray[np.int64] = np.empty(0, np.int64)
+        if training:
+            self._shares = self._draws()
 
     @property
     def longest(self) -> int:
@@ -197,8 +212,9 @@ class Loader:
     def batch(self, step: int) -> Batch:
         """The batch of a global step, this process's part of it."""
         epoch, place = divmod(step, self.batches_per_epoch)
-        if epoch != self._epoch:
-            self._epoch, self._plan = epoch, self._epoch_plan(epoch)
+        window, place = divmod(place, self._window)
+        if (epoch, window) != self._planned:
+            self._planned, self._plan = (epoch, window), self._window_plan(epoch, window)
         everyone = self._plan[place * self.global_size : (place + 1) * self.global_size]
         slots = np.arange(len(everyone))[self.rank :: self.processes]
         if not len(slots):
@@ -220,7 +236,7 @@ class Loader:
             batch.before,
             batch.counts,
             chosen[order],
-            self._categories[mine][order],
+            self._categories[mine][order].astype(np.int64),
         )
 
     def stream(self, start: int, stop: int, ahead: int = 4) -> Generator[Batch]:
@@ -255,41 +271,55 @@ class Loader:
             ended.set()
             thread.join()
 
-    def _epoch_plan(self, epoch: int) -> NDArray[np.int64]:
-        """Places in the split, in the order of an epoch's global batches."""
-        lengths = self._lengths
+    @property
+    def _window(self) -> int:
+        """Batches that are planned at once."""
+        return self.settings.bucket * _GROUPS if self.training else self.batches_per_epoch
+
+    def _window_plan(self, epoch: int, window: int) -> NDArray[np.int64]:
+        """Places in the split, in the order of a window's global batches."""
         if not self.training:
-            return np.argsort(lengths, kind="stable")
-        rng = np.random.default_rng([self.seed, epoch])
+            return np.argsort(self._lengths, kind="stable")
+        total = self.batches_per_epoch * self.global_size
+        group = self.global_size * self.settings.bucket
+        first = window * group * _GROUPS
+        drawn = self._drawn(epoch, np.arange(first, min(first + group * _GROUPS, total)))
+        batches: list[NDArray[np.int64]] = []
+        for begin in range(0, len(drawn), group):
+            part = drawn[begin : begin + group]
+            part = part[np.argsort(self._lengths[part], kind="stable")]
+            batches.extend(np.split(part, len(part) // self.global_size))
+        order = np.random.default_rng([self.seed, epoch, window]).permutation(len(batches))
+        return np.concatenate([batches[i] for i in order])
+
+    def _draws(self) -> _Shares:
+        """How often each category is drawn in an epoch: by its size, among the set's own or the rehearsed ones."""
         total = self.batches_per_epoch * self.global_size
         rehearsed = 0 if self.rehearsal is None else round(total * self.rehearsal.share)
-        everything = np.arange(len(self._chosen))
-        drawn = self._balanced(rng, everything[: self._own], total - rehearsed)
-        if rehearsed:
-            drawn = np.concatenate([drawn, self._balanced(rng, everything[self._own :], rehearsed)])
-        drawn = rng.permutation(drawn)
-        group = self.global_size * self.settings.bucket
-        batches: list[NDArray[np.int64]] = []
-        for begin in range(0, total, group):
-            part = drawn[begin : begin + group]
-            part = part[np.argsort(lengths[part], kind="stable")]
-            batches.extend(np.split(part, len(part) // self.global_size))
-        return np.concatenate([batches[i] for i in rng.permutation(len(batches))])
+        sizes = np.bincount(self._categories)
+        own = np.arange(len(sizes)) < len(self.sketches.categories)
+        quotas = np.zeros(len(sizes), np.int64)
+        for among, part in ((own, total - rehearsed), (~own, rehearsed)):
+            present = np.flatnonzero(among & (sizes > 0))
+            weights = sizes[present] ** self.settings.balance
+            quota = np.floor(weights / weights.sum() * part).astype(np.int64)
+            quota[np.argsort(-weights, kind="stable")[: part - quota.sum()]] += 1
+            quotas[present] = quota
+        return _Shares(np.argsort(self._categories, kind="stable"), sizes, quotas)
 
-    def _balanced(self, rng: np.random.Generator, among: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-        """``total`` of some places: each category's share by its size; none of it comes twice before all came once."""
-        categories = self._categories[among]
-        sizes = np.bincount(categories)
-        present = np.flatnonzero(sizes)
-        weights = sizes[present] ** self.settings.balance
-        quotas = np.floor(weights / weights.sum() * total).astype(np.int64)
-        quotas[np.argsort(-weights, kind="stable")[: total - quotas.sum()]] += 1
-        drawn = []
-        for category, quota in zip(present, quotas, strict=True):
-            places = among[categories == category]
-            rounds = [rng.permutation(places) for _ in range(-(-int(quota) // len(places)))]
-            drawn.append(np.concatenate(rounds)[:quota] if rounds else places[:0])
-        return np.concatenate(drawn)
+    def _drawn(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What is drawn at some positions of an epoch; no sketch comes twice before all of its category came once."""
+        shares = self._shares
+        key = np.random.default_rng([self.seed, epoch]).integers(0, 1 << 64, 1, np.uint64)
+        draws = permuted(positions, shares.quotas.sum(), key)
+        ends = np.cumsum(shares.quotas)
+        category = np.searchsorted(ends, draws, side="right")
+        sizes = shares.sizes[category]
+        turn, place = np.divmod(draws - (ends - shares.quotas)[category], sizes)
+        keys = mixed(key + (category + (turn << 16)).astype(np.uint64))
+        firsts = np.cumsum(shares.sizes) - shares.sizes
+        drawn: NDArray[np.int64] = shares.members[firsts[category] + permuted(place, sizes, keys)]
+        return drawn
 
     def _gather(self, chosen: NDArray[np.int64], own: int) -> Points:
         """Points of sketches: ``own`` of the set, then rehearsed ones."""

@@ -60,6 +60,55 @@ class Points:
     starts: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Sketches as a set stores them, end to end.
+
+    xy: ``(points, 2)`` int16, in 1/64 of a canvas unit; ends: int16, where each stroke ends in its sketch; points and
+    strokes: int64, how many each sketch has. categories: int64, index ``names``. metadata: JSON or None.
+    """
+
+    xy: NDArray[np.int16]
+    ends: NDArray[np.int16]
+    points: NDArray[np.int64]
+    strokes: NDArray[np.int64]
+    categories: NDArray[np.int64]
+    names: tuple[str, ...]
+    metadata: Sequence[str | None]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def part(self, start: int, stop: int) -> Rows:
+        """The sketches from ``start`` to before ``stop``."""
+        if (start, stop) == (0, len(self)):
+            return self
+        point, stroke = int(self.points[:start].sum()), int(self.strokes[:start].sum())
+        return Rows(
+            self.xy[point : point + int(self.points[start:stop].sum())],
+            self.ends[stroke : stroke + int(self.strokes[start:stop].sum())],
+            self.points[start:stop],
+            self.strokes[start:stop],
+            self.categories[start:stop],
+            self.names,
+            self.metadata[start:stop],
+        )
+
+    def only(self, kept: NDArray[np.bool_]) -> Rows:
+        """Some of the sketches."""
+        if kept.all():
+            return self
+        return Rows(
+            self.xy[np.repeat(kept, self.points)],
+            self.ends[np.repeat(kept, self.strokes)],
+            self.points[kept],
+            self.strokes[kept],
+            self.categories[kept],
+            self.names,
+            [self.metadata[i] for i in np.flatnonzero(kept).tolist()],
+        )
+
+
 class SketchSetWriter:
     """Writes a SketchSet as sketches come, in bounded memory; a context manager.
 
@@ -106,33 +155,54 @@ class SketchSetWriter:
         xy = np.rint(sketch.points() * UNITS)
         if len(xy) > 32767 or np.abs(xy).max() > 32767:
             raise DataError(f"{sketch!r} cannot go into a set: it has too many points or lies beyond {LIMIT:.0f} units")
-        self._xy.append(xy.astype(np.int16).ravel())
-        self._ends.append(np.cumsum([len(stroke) for stroke in sketch.strokes]).astype(np.int16))
-        self._category.append(self._categories.setdefault(sketch.category, len(self._categories)))
-        self._split.append(SPLITS.index(split))
-        self._metadata.append(json.dumps(dict(sketch.metadata)) if sketch.metadata else None)
-        self.count += 1
-        if len(self._xy) == _ROWS_PER_BATCH:
-            self._flush()
+        rows = Rows(
+            xy.astype(np.int16),
+            np.cumsum([len(stroke) for stroke in sketch.strokes]).astype(np.int16),
+            np.array([len(xy)]),
+            np.array([len(sketch)]),
+            np.zeros(1, np.int64),
+            (sketch.category,),
+            [json.dumps(dict(sketch.metadata)) if sketch.metadata else None],
+        )
+        self.add_rows(rows, np.array([SPLITS.index(split)], np.int8))
+
+    def add_rows(self, rows: Rows, splits: NDArray[np.int8]) -> None:
+        """Add sketches, the split of each as an index of `SPLITS`."""
+        start = 0
+        while start < len(rows):
+            stop = min(len(rows), start + _ROWS_PER_BATCH - self._waiting)
+            self._rows.append(rows.part(start, stop))
+            self._split.append(splits[start:stop])
+            codes = rows.categories[start:stop].tolist()
+            known = {code: self._categories.setdefault(rows.names[code], len(self._categories)) for code in codes}
+            self._category += [known[code] for code in codes]
+            self._waiting += stop - start
+            self.count += stop - start
+            if self._waiting == _ROWS_PER_BATCH:
+                self._flush()
+            start = stop
 
     def _clear(self) -> None:
-        self._xy: list[NDArray[np.int16]] = []
-        self._ends: list[NDArray[np.int16]] = []
+        self._rows: list[Rows] = []
+        self._split: list[NDArray[np.int8]] = []
         self._category: list[int] = []
-        self._split: list[int] = []
-        self._metadata: list[str | None] = []
+        self._waiting = 0
 
     def _flush(self) -> None:
-        if not self._xy:
+        if not self._waiting:
             return
+        xy = np.concatenate([rows.xy for rows in self._rows])
+        points = np.concatenate([rows.points for rows in self._rows])
+        ends = np.concatenate([rows.ends for rows in self._rows])
+        strokes = np.concatenate([rows.strokes for rows in self._rows])
         columns = [
             pa.DictionaryArray.from_arrays(
                 pa.array(self._category, pa.int16()), pa.array(list(self._categories), pa.string())
             ),
-            pa.DictionaryArray.from_arrays(pa.array(self._split, pa.int8()), pa.array(list(SPLITS), pa.string())),
-            _lists(self._xy),
-            _lists(self._ends),
-            pa.array(self._metadata, pa.string()),
+            pa.DictionaryArray.from_arrays(pa.array(np.concatenate(self._split)), pa.array(list(SPLITS), pa.string())),
+            _lists(xy.reshape(-1), points * 2),
+            _lists(ends, strokes),
+            pa.array([text for rows in self._rows for text in rows.metadata], pa.string()),
         ]
         self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
         self._clear()
@@ -169,9 +239,12 @@ class SketchSet:
         self.categories: tuple[str, ...] = tuple(names[i] for i in order)
         rank = np.empty(len(names), np.int16)
         rank[order] = np.arange(len(names))
-        self.category_ids: NDArray[np.int16] = rank[_joined([_codes(b.column("category")) for b in batches], np.int64)]
+        self.category_ids: NDArray[np.int16] = _joined([rank[_codes(b.column("category"))] for b in batches], np.int16)
         self.split_ids = _joined([_codes(b.column("split")) for b in batches], np.int8)
-        self.lengths = _joined([np.diff(offsets) // 2 for _, offsets in self._xy], np.int32)
+        self.lengths = np.empty(len(self), np.int32)
+        for (_, offsets), first in zip(self._xy, self._first_row[:-1], strict=True):
+            np.subtract(offsets[1:], offsets[:-1], out=self.lengths[first : first + len(offsets) - 1])
+        self.lengths >>= 1  # two numbers a point
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -187,7 +260,7 @@ class SketchSet:
     def __getitem__(self, index: int) -> Sketch:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sketch {index} of a set of {len(self)}")
-        batch, row = self._locate(index % len(self))
+        batch, row = divmod(index % len(self), _ROWS_PER_BATCH)
         xy = _row(self._xy[batch], row).reshape(-1, 2).astype(np.float32) / UNITS
         ends = _row(self._ends[batch], row)
         text = self._metadata[batch][row].as_py()
@@ -209,23 +282,30 @@ class SketchSet:
         return np.flatnonzero(chosen)
 
     def gather(self, indices: Sequence[int] | NDArray[np.integer]) -> Points:
-        """The points of several sketches end to end."""
-        places = [self._locate(int(i)) for i in indices]
-        xy = [_row(self._xy[batch], row) for batch, row in places]
-        ends = [_row(self._ends[batch], row).astype(np.int64) for batch, row in places]
-        starts = np.cumsum([0, *(len(part) // 2 for part in xy)])
+        """The points of several sketches end to end. Those that follow each other in the set are copied as one."""
+        chosen = np.asarray(indices, np.int64)
+        lengths = self.lengths[chosen]
+        begins = np.ones(len(chosen), bool)
+        begins[1:] = (np.diff(chosen) != 1) | (chosen[1:] % _ROWS_PER_BATCH == 0)
+        firsts = np.flatnonzero(begins)
+        batches, rows = np.divmod(chosen[firsts], _ROWS_PER_BATCH)
+        stops = rows + np.diff(firsts, append=len(chosen))
+        xy, ends, strokes = [], [], []
+        for batch, row, stop in zip(batches.tolist(), rows.tolist(), stops.tolist(), strict=True):
+            values, offsets = self._xy[batch]
+            xy.append(values[offsets[row] : offsets[stop]])
+            values, offsets = self._ends[batch]
+            ends.append(values[offsets[row] : offsets[stop]])
+            strokes.append(offsets[row + 1 : stop + 1] - offsets[row:stop])
+        starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         is_end = np.zeros(starts[-1], bool)
-        is_end[np.concatenate([part + start for part, start in zip(ends, starts[:-1], strict=True)]) - 1] = True
+        is_end[np.concatenate(ends) + np.repeat(starts[:-1], np.concatenate(strokes)) - 1] = True
         return Points((np.concatenate(xy).astype(np.float32) / np.float32(UNITS)).reshape(-1, 2), is_end, starts)
 
-    def _locate(self, index: int) -> tuple[int, int]:
-        batch = index // _ROWS_PER_BATCH
-        return batch, index - int(self._first_row[batch])
 
-
-def _lists(parts: Sequence[NDArray[np.int16]]) -> pa.ListArray:
-    offsets = np.cumsum([0, *(len(part) for part in parts)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(parts)))
+def _lists(values: NDArray[np.int16], lengths: NDArray[np.int64]) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 def _list_views(column: pa.ListArray) -> tuple[NDArray[np.int16], NDArray[np.int32]]:

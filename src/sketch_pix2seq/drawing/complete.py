@@ -6,6 +6,8 @@ likeliest. Without, people's habits help: those who draw the same thing begin wi
 the prior; where the first strokes of one look like the started drawing, moved and scaled, the rest of its strokes,
 moved and scaled alike, is put beside the started strokes. The encoder's code of that collage, and its bounds, are
 what the decoder goes on with: it draws what the collage is a sketch of, from the strokes so far.
+
+A decoder alone has no code, so its frames are weighed by the strokes so far, and it goes on from these.
 """
 
 from __future__ import annotations
@@ -69,8 +71,8 @@ def complete(
     pen_down: the pen is still on the paper at the last point, so the last stroke may go on.
     on_progress: called with the number of alternatives finished since the last call.
     Raises SettingsError for no strokes, no samples, more points than ``settings.max_points`` leaves room for, an
-    unknown category, or both a category and a picture; ModelError where neither is given, or a category, and the
-    model has no prior.
+    unknown category, or both a category and a picture; ModelError where neither is given, or a category, and a model
+    with an encoder has no prior, or where a picture is given and the model has no encoder.
     """
     if samples < 1:
         raise SettingsError("samples must be at least 1")
@@ -86,7 +88,13 @@ def complete(
     if category is not None and picture is not None:
         raise SettingsError("a drawing is completed towards a category or a picture, not both")
     work = _Work(model, started, pen_down, seed, settings)
-    drawings = _imagined(work, category, samples) if picture is None else _towards(work, picture, samples)
+    if picture is not None:
+        drawings = _towards(work, picture, samples)
+    elif model.sees:
+        drawings = _imagined(work, category, samples)
+    else:
+        category = model.drawn_category(category)
+        drawings = _onwards(work, samples)
     if on_progress is not None:
         on_progress(samples)
     return [drawing.with_(category=category, metadata={"started": len(started)}) for drawing in drawings]
@@ -270,6 +278,32 @@ def _places(sketch: Sketch, cuts: NDArray[np.integer]) -> DoubleArray:
     return np.stack([np.interp(at, along, points[:, axis]) for axis in (0, 1)], axis=2)
 
 
+# -- without a code ---------------------------------------------------------------------------------------
+
+
+def _onwards(work: _Work, samples: int) -> list[Sketch]:
+    """Alternatives of a decoder alone, in frames sampled by the likelihood of the strokes so far.
+
+    Those come first whose frames have the likeliest size.
+    """
+    rng = np.random.default_rng([work.seed, 3])
+    frames = _random_frames(work.started, _tries(work.started), rng)
+    begun = work.begun(work.model.no_codes(len(frames.side)), frames)
+    # Tempered, as in `_imagined`.
+    score = work.likelihood(begun, frames) / np.sqrt(work.started.n_points)
+    weights = np.exp(score - score.max())
+    chosen = rng.choice(len(score), samples, p=weights / weights.sum())
+    of_size = np.array([weights[frames.side == side].sum() for side in frames.side[chosen]])
+    chosen = chosen[np.argsort(-of_size, kind="stable")]
+    candidates = work.settings.candidates
+    each = np.repeat(chosen, candidates)
+    found = draw_on(work.model.runtime, begun.select(each), work.seeds(1, len(each)), work.settings)
+    drawings = [_joined(work.started, drawn, side) for drawn, side in zip(found, frames.side[each], strict=True)]
+    wrong = np.array([2 * (not d.metadata["ended"]) + (d.n_points == work.started.n_points) for d in drawings])
+    best = np.arange(samples) * candidates + wrong.reshape(samples, candidates).argmin(axis=1)
+    return [drawings[i] for i in best]
+
+
 # -- towards a picture ------------------------------------------------------------------------------------
 
 
@@ -291,8 +325,7 @@ def _frame_of(work: _Work, code: FloatArray, own: _Frames) -> _Frames:
     def worth(frames: _Frames) -> DoubleArray:
         return work.likelihood(work.begun(np.repeat(code, len(frames.side), axis=0), frames), frames)
 
-    n = int(np.clip(_FIRST_ROWS // work.started.n_points, 32, 128))
-    frames = _random_frames(work.started, n, rng)
+    frames = _random_frames(work.started, _tries(work.started), rng)
     fits = _holds(own, work.started)
     if fits:
         frames = own.and_(frames)
@@ -310,6 +343,11 @@ def _frame_of(work: _Work, code: FloatArray, own: _Frames) -> _Frames:
 
 
 # -- frames, and to and from them -------------------------------------------------------------------------
+
+
+def _tries(started: Sketch) -> int:
+    """How many frames are weighed."""
+    return int(np.clip(_FIRST_ROWS // started.n_points, 32, 128))
 
 
 def _random_frames(started: Sketch, n: int, rng: np.random.Generator) -> _Frames:

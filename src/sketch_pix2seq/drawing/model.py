@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.drawing.prior import SPREAD, Prior
+from sketch_pix2seq.drawing.prior import SPREAD, Prior, unknown_category
 from sketch_pix2seq.drawing.runtime import Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import ModelError, PictureError, SettingsError
@@ -24,6 +24,8 @@ Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
 """A file of any readable format, a sketch, or an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``)."""
 
 _AT_ONCE = 512
+"""Pictures encoded together."""
+_DRAWN_AT_ONCE = 2048
 """Drawings sampled together."""
 _ROUNDS = 2
 """How often a drawing from nothing is seen and drawn again."""
@@ -64,8 +66,23 @@ class Model:
             self._prior = Prior.load(self._prior)
         return self._prior
 
+    @property
+    def sees(self) -> bool:
+        """Whether it has an encoder; a decoder alone draws from nothing and goes on with what is begun."""
+        return self.info.model.encoder != "none"
+
+    def check_sees(self) -> None:
+        """Raise ModelError for a model without an encoder."""
+        if not self.sees:
+            raise ModelError(
+                "this model has no encoder, so it sees no pictures: it draws from nothing (draw --category NAME) and "
+                "goes on with what is begun (create complete)"
+            )
+
     def __repr__(self) -> str:
         settings = self.info.model
+        if not self.sees:
+            return f"Model({len(self.info.categories)} categories, a decoder alone)"
         return f"Model({len(self.info.categories)} categories, {settings.encoder} encoder, z of {settings.z_size})"
 
     def draw(
@@ -102,13 +119,14 @@ class Model:
         on_progress: Callable[[int], None] | None = None,
     ) -> list[list[Sketch]]:
         """Draw each of several codes ``(n, z)`` ``samples`` times; otherwise like `draw_all`."""
+        self.check_sees()
         each = _asked(samples, seed) * settings.candidates
         streams = _streams(seed, each)
         drawings: list[list[Sketch]] = []
-        at_once = max(1, _AT_ONCE // each)
+        at_once = max(1, _DRAWN_AT_ONCE // each)
         for begin in range(0, len(codes), at_once):
             part = codes[begin : begin + at_once]
-            drawn = draw_codes(self.runtime, np.repeat(part, each, axis=0), np.tile(streams, len(part)), settings)
+            drawn = draw_codes(self.runtime, part, np.tile(streams, len(part)), settings)
             drawings.extend(self._kept(part, drawn, samples, settings.candidates))
             if on_progress is not None:
                 on_progress(len(part))
@@ -132,11 +150,15 @@ class Model:
         codes that no picture has to pictures that the model thinks plausible (Bengio et al. 2013, "Generalized
         denoising auto-encoders as generative models"). Of twice ``settings.candidates`` such drawings the one is kept
         that the prior takes most surely for its category; with one candidate it is whatever comes.
+        A model without an encoder has no codes: it draws from its first state, and again, up to ``settings.candidates``
+        times, what did not end by itself.
         spread: see `Prior.sample`.
         on_progress: called with the number of drawings finished since the last call.
         Raises ModelError for a model without a prior, SettingsError for an unknown category.
         """
         _asked(samples, seed)
+        if not self.sees:
+            return self._imagine_unseen(category, samples, seed, settings, on_progress)
         prior, each = self.prior, 1 if settings.candidates == 1 else 2 * settings.candidates
         if category is None:
             rng = np.random.default_rng([seed, 1])
@@ -148,7 +170,7 @@ class Model:
         codes = prior.sample(len(wanted), [prior.categories[c] for c in wanted], seed=seed, spread=spread)
         streams = _streams(seed, len(codes))
         kept: list[Sketch] = []
-        at_once = max(1, _AT_ONCE // each) * each
+        at_once = max(1, _DRAWN_AT_ONCE // each) * each
         for begin in range(0, len(codes), at_once):
             part = slice(begin, begin + at_once)
             drawn = draw_codes(self.runtime, codes[part], streams[part], settings)
@@ -161,6 +183,55 @@ class Model:
             if on_progress is not None:
                 on_progress(len(best))
         return kept
+
+    def _imagine_unseen(
+        self,
+        category: str | Sequence[str] | None,
+        samples: int,
+        seed: int,
+        settings: DrawSettings,
+        on_progress: Callable[[int], None] | None,
+    ) -> list[Sketch]:
+        """`imagine` of a decoder alone."""
+        several = [category] if category is None or isinstance(category, str) else category
+        names = [self.drawn_category(name) for name in several for _ in range(samples)]
+        streams = _streams(seed, len(names))
+        kept: list[Sketch] = []
+        for begin in range(0, len(names), _DRAWN_AT_ONCE):
+            part = streams[begin : begin + _DRAWN_AT_ONCE]
+            drawn = draw_codes(self.runtime, self.no_codes(len(part)), part, settings)
+            for turn in range(1, settings.candidates):
+                left = [i for i, sketch in enumerate(drawn) if not sketch.metadata["ended"]]
+                if not left:
+                    break
+                again = draw_codes(self.runtime, self.no_codes(len(left)), part[left] + np.uint64(turn), settings)
+                for i, sketch in zip(left, again, strict=True):
+                    drawn[i] = sketch
+            kept += [sketch.with_(category=name) for sketch, name in zip(drawn, names[begin:], strict=False)]
+            if on_progress is not None:
+                on_progress(len(part))
+        return kept
+
+    def no_codes(self, n: int) -> FloatArray:
+        """Codes ``(n, 0)`` of a model without an encoder."""
+        return np.zeros((n, 0), np.float32)
+
+    def drawn_category(self, category: str | None) -> str | None:
+        """The category that a decoder alone draws where ``category`` is asked for; None: one of several, unknown which.
+
+        Raises SettingsError for one that it does not know, or that it cannot be made to choose among several.
+        """
+        known = self.info.categories
+        if category is None:
+            return known[0] if len(known) == 1 else None
+        if category not in known:
+            raise unknown_category(category, known)
+        if len(known) > 1:
+            raise SettingsError(
+                f"this model cannot be told which of its {len(known)} categories to draw; any of them comes with "
+                "`--category any`"
+            )
+        return category
 
     def _surest(self, drawn: list[Sketch], wanted: NDArray[np.integer], each: int) -> NDArray[np.int64]:
         """Of each ``each`` drawings the one that the prior takes most surely for the category ``wanted``."""
@@ -175,6 +246,7 @@ class Model:
 
     def encode(self, sources: Sequence[Source]) -> FloatArray:
         """Codes ``(n, z)`` of pictures."""
+        self.check_sees()
         return self.encode_sketches([read_source(source) for source in sources])
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> FloatArray:
@@ -184,8 +256,10 @@ class Model:
     def encode_ink(self, ink: NDArray[np.uint8]) -> FloatArray:
         """Codes ``(n, z)`` of ink ``(n, size, size)``, 255 = line, as `raster.render` gives it.
 
-        Raises ModelError for a model whose encoder reads strokes, SettingsError for ink of another size.
+        Raises ModelError for a model whose encoder reads strokes, or that has none, SettingsError for ink of another
+        size.
         """
+        self.check_sees()
         if self.info.model.encoder == "rnn":
             raise ModelError("this model's encoder reads strokes, not ink")
         size = self.info.model.raster.size
@@ -200,6 +274,7 @@ class Model:
         A category's is that of one drawing of it from nothing, with this seed. Raises what reading the picture raises,
         SettingsError for a text that is neither.
         """
+        self.check_sees()
         if isinstance(thing, str) and not Path(thing).exists():
             if thing in self.info.categories:
                 return np.asarray(self.encode_sketches(self.imagine(thing, seed=seed))[0])
@@ -210,7 +285,8 @@ class Model:
         return np.asarray(self.encode([thing])[0])
 
     def posterior(self, sketches: Sequence[Sketch]) -> Posterior:
-        """Mean and log variance of z of sketches."""
+        """Mean and log variance of z of sketches. Raises ModelError for a model without an encoder."""
+        self.check_sees()
         encode = self._encode_strokes if self.info.model.encoder == "rnn" else self._render_and_encode
         parts = [encode(sketches[begin : begin + _AT_ONCE]) for begin in range(0, len(sketches), _AT_ONCE)]
         mean = np.concatenate([np.zeros((0, self.info.model.z_size), np.float32), *(part.mean for part in parts)])

@@ -27,6 +27,13 @@ SPREAD = 0.6
 """By default samples have this share of the mixture's variance about the middle of each Gaussian."""
 
 
+def unknown_category(category: str, known: Sequence[str]) -> SettingsError:
+    """The error to raise for a category that a model does not know; it names the nearest one."""
+    near = get_close_matches(category.lower(), known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return SettingsError(f"no category {category!r}; {hint}the model knows {', '.join(known)}")
+
+
 @dataclass(frozen=True, eq=False)
 class Prior:
     """p(z | category) = sum over k of weights[k] N(z; means[k], factors factors^T + diag(noise^2)), and p(category).
@@ -87,9 +94,7 @@ class Prior:
         """The number of a category. Raises SettingsError that names the nearest one."""
         if category in self.categories:
             return self.categories.index(category)
-        near = get_close_matches(category.lower(), self.categories, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise SettingsError(f"no category {category!r}; {hint}the model knows {', '.join(self.categories)}")
+        raise unknown_category(category, self.categories)
 
     def covariance(self, category: str) -> NDArray[np.float64]:
         """``(z, z)``, the same for all Gaussians of the category."""

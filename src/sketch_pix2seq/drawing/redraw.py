@@ -59,8 +59,9 @@ def redraw(
     ``out`` gets NAME-1.svg, NAME-2.svg ... of each picture (ndjson and npz: one file a picture) and sheet.png.
     on_progress: called with pictures done and pictures in all. An input among several that cannot be read is reported
     and left out; alone, its error is raised. Raises SettingsError for an unknown format, or
-    samples or a limit below 1; FileError where ``out`` cannot be a folder.
+    samples or a limit below 1; ModelError for a model without an encoder; FileError where ``out`` cannot be a folder.
     """
+    model.check_sees()
     wanted = checked_formats(formats)
     if samples < 1 or limit < 1:
         raise SettingsError(f"{'samples' if samples < 1 else 'limit'} must be at least 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import ModelError
-from sketch_pix2seq.model.folder import DECODER, ENCODER, START, ModelInfo, read_info
+from sketch_pix2seq.model.folder import DECODER, DECODER_INT8, ENCODER, START, ModelInfo, read_info
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP
 from sketch_pix2seq.sketch import FloatArray
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from sketch_pix2seq.model.network import Network
 
 RuntimeName = Literal["onnx", "torch"]
+Precision = Literal["float32", "int8"]
+"""Of the decoder's large products."""
+
+_FEWEST = 16
+"""Drawings from which a thread of its own is worth while."""
 
 
 class MixtureArrays(NamedTuple):
@@ -54,6 +60,11 @@ class DrawingState:
         """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
         return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
 
+    def put(self, places: NDArray[np.integer], others: DrawingState) -> None:
+        """Others in the places of some, in the arrays themselves."""
+        for mine, theirs in zip(self.fixed + self.moving, others.fixed + others.moving, strict=True):
+            mine[places] = theirs
+
 
 class Runtime(Protocol):
     """A network that draws. Arrays are float32, batches along the first axis."""
@@ -76,6 +87,10 @@ class Runtime(Protocol):
         """Last rows ``(n, 5)`` (first: `start_rows`) -> the mixture of the next rows, and the state after it."""
         ...
 
+    def workers(self, drawings: int) -> Sequence[Runtime]:
+        """What draws so many fastest: a runtime for each of several threads, or itself alone."""
+        ...
+
 
 def start_rows(info: ModelInfo, n: int) -> FloatArray:
     """The rows before the first, ``(n, 5)``."""
@@ -87,10 +102,14 @@ def start_rows(info: ModelInfo, n: int) -> FloatArray:
 class OnnxRuntime:
     """The graphs of a model folder on ONNX Runtime's CPU provider. threads: 0 = as many as there are cores."""
 
-    def __init__(self, folder: str | Path, *, threads: int = 0) -> None:
+    def __init__(self, folder: str | Path, *, threads: int = 0, precision: Precision = "float32") -> None:
         self.info = read_info(folder)
         self._folder, self._threads = Path(folder), threads
+        self._decoder = DECODER_INT8 if precision == "int8" else DECODER
+        if precision == "int8" and not (self._folder / DECODER_INT8).is_file():
+            raise ModelError(f"{folder}: it has no {DECODER_INT8}, which `train` and `export` write now")
         self._sessions: dict[str, Any] = {}
+        self._single: OnnxRuntime | None = None
 
     def encode(self, ink: FloatArray) -> Posterior:
         return self._encoded({"ink": ink})
@@ -115,9 +134,20 @@ class OnnxRuntime:
         feed = {"row": rows}
         feed.update({f"fixed_{i}": x for i, x in enumerate(state.fixed)})
         feed.update({f"state_{i}": x for i, x in enumerate(state.moving)})
-        values = self._session(DECODER).run(None, feed)
+        values = self._session(self._decoder).run(None, feed)
         count = len(MixtureArrays._fields)
         return MixtureArrays(*values[:count]), DrawingState(state.fixed, tuple(values[count:]))
+
+    def workers(self, drawings: int) -> Sequence[Runtime]:
+        threads = min(self._threads or os.cpu_count() or 1, drawings // _FEWEST)
+        if threads < 2:
+            return [self]
+        if self._single is None:
+            self._single = OnnxRuntime(self._folder, threads=1)
+            self._single._decoder = self._decoder
+            for name in (START, self._decoder):
+                self._single._session(name)
+        return [self._single] * threads
 
     def _session(self, name: str) -> Any:
         if name not in self._sessions:
@@ -171,10 +201,13 @@ class TorchRuntime:
         mixture, after = self._call(self._network.step, self._tensor(rows), state.fixed, state.moving)
         return MixtureArrays(*(self._numpy(x) for x in mixture)), DrawingState(state.fixed, after)
 
+    def workers(self, drawings: int) -> Sequence[Runtime]:
+        return [self]  # PyTorch's own threads share the products
+
     def _call(self, function: Any, *arguments: Any) -> Any:
         import torch
 
-        with torch.inference_mode():
+        with torch.no_grad():  # states are written into, which inference mode forbids
             return function(*arguments)
 
     def _tensor(self, values: NDArray[Any]) -> Any:

@@ -1,12 +1,15 @@
-"""The sampler: codes in, sketches out. Batched; a drawing that has ended takes no more work.
+"""The sampler: codes in, sketches out. Batched; where a drawing has ended, the next one takes its place.
 
 Random numbers are hashes of (seed of the drawing, row, use), so a drawing does not depend on those drawn beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +17,15 @@ from numpy.typing import NDArray
 from sketch_pix2seq.drawing.density import log_density
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, mixed, uniform
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
 _USES = 4
 """Random numbers a row: which Gaussian, which pen state, two for the offset."""
 _PEN = 1
 """The use that chooses the pen state."""
+_IN_HAND = 128
+"""Drawings that one thread draws together: enough for full speed of the products, few enough for its caches."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,20 @@ def draw_codes(
     seeds: Sequence[int] | NDArray[np.integer],
     settings: SampleSettings = SampleSettings(),
 ) -> list[Sketch]:
-    """One drawing for each code ``(n, z)`` with its seed, in canvas units of the input's picture.
+    """One drawing for each seed, in canvas units of the input's picture; the codes ``(n, z)`` share the seeds evenly.
 
+    The first ``len(seeds) // n`` drawings are of the first code, and so on.
     ``metadata["ended"]`` says whether it ended by itself. The same seed, weights and device give the same strokes.
     """
-    return draw_on(runtime, begin(runtime, codes, np.zeros((len(codes), 0, 5), np.float32)), seeds, settings)
+    each = len(seeds) // max(1, len(codes))
+
+    def some(runtime: Runtime, chosen: NDArray[np.int64]) -> Begun:
+        of = chosen // each
+        first = int(of[0])
+        begun = begin(runtime, codes[first : of[-1] + 1], np.zeros((of[-1] + 1 - first, 0, 5), np.float32))
+        return begun.select(of - first)
+
+    return _shared(runtime, some, each, np.asarray(seeds), settings)
 
 
 def draw_on(
@@ -101,57 +115,135 @@ def draw_on(
 
     Raises SettingsError where more rows are given than ``settings.max_points``.
     """
-    info = runtime.info
-    n, given = begun.rows.shape[:2]
+    given = begun.rows.shape[1]
     if given > settings.max_points:
         raise SettingsError(f"{given} points are given, and a drawing has {settings.max_points} at most (max_points)")
-    streams = mixed(np.asarray(seeds).astype(np.uint64))
-    table = np.zeros((n, settings.max_points, 3), np.float32)
-    lengths = np.full(n, given, np.int64)
-    ended = np.zeros(n, bool)
-    alive = np.arange(n)
-    state, rows = begun.state, start_rows(info, n)
+    return _shared(runtime, lambda _, chosen: begun.select(chosen), 1, np.asarray(seeds), settings)
+
+
+_Some: TypeAlias = Callable[[Runtime, NDArray[np.int64]], Begun]
+"""Begins some of the drawings, named by their numbers, which follow one another."""
+
+
+def _shared(
+    runtime: Runtime, some: _Some, each: int, seeds: NDArray[np.integer], settings: SampleSettings
+) -> list[Sketch]:
+    """Every drawing finished, by as many threads as the runtime has use for; each takes its part of them."""
+    if not len(seeds):
+        return []
+    streams = mixed(seeds.astype(np.uint64))
+    workers = runtime.workers(len(seeds))
+    if len(workers) == 1:
+        return _finished(runtime, some, each, range(len(seeds)), streams, settings)
+    codes = len(seeds) // each
+    edges = [codes * i // len(workers) * each for i in range(len(workers) + 1)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        parts = pool.map(
+            lambda worker, part: _finished(worker, some, each, part, streams, settings),
+            workers,
+            [range(*ends) for ends in pairwise(edges)],
+        )
+        return [sketch for part in parts for sketch in part]
+
+
+@dataclass
+class _Hand:
+    """Drawings in hand, each in its slot."""
+
+    numbers: NDArray[np.int64]
+    state: DrawingState
+    rows: FloatArray
+    """The last rows ``(n, 5)``, not yet handed to the decoder."""
+    points: FloatArray
+    """What is drawn: ``(n, max_points, 3)`` stroke-3 rows in model units, of which the first ``at`` count."""
+    at: NDArray[np.int64]
+    chances: DoubleArray
+    """Random numbers for each use of each row, ``(n, max_points + 1, _USES)``."""
+
+    def select(self, slots: NDArray[np.integer]) -> _Hand:
+        """The drawings in these slots alone."""
+        arrays = (self.rows, self.points, self.at, self.chances)
+        return _Hand(self.numbers[slots], self.state.select(slots), *(x[slots] for x in arrays))
+
+    def put(self, slots: NDArray[np.integer], other: _Hand) -> None:
+        """Others in these slots."""
+        self.state.put(slots, other.state)
+        self.numbers[slots], self.rows[slots], self.points[slots] = other.numbers, other.rows, other.points
+        self.at[slots], self.chances[slots] = other.at, other.chances
+
+
+def _begun(
+    begun: Begun, numbers: NDArray[np.int64], start: FloatArray, streams: NDArray[np.uint64], settings: SampleSettings
+) -> _Hand:
+    """Drawings with the points that are given; where the last of them has the pen down, whether it lifts is drawn."""
+    n, given = begun.rows.shape[:2]
+    most = settings.max_points
+    uses = np.arange((most + 1) * _USES, dtype=np.uint64)
+    chances = uniform(streams[:, None] + uses).reshape(n, most + 1, _USES)
+    points = np.zeros((n, most, 3), np.float32)
+    rows = start
     if given:
         rows = begun.rows[:, -1].copy()
         open_ = np.flatnonzero(rows[:, 2 + PEN_DOWN])
-        chance = uniform(streams[open_] + np.uint64((given - 1) * _USES + _PEN))
+        chance = chances[open_, given - 1, _PEN]
         lifts = open_[_choose(begun.log_pen[open_, :PEN_END], chance, settings.pen_temperature) == PEN_UP]
         rows[lifts, 2 + PEN_DOWN], rows[lifts, 2 + PEN_UP] = 0, 1
-        table[:, :given] = begun.rows[..., [0, 1, 2 + PEN_UP]]
-        table[:, given - 1, 2] = rows[:, 2 + PEN_UP]
-    for index in range(given, settings.max_points + 1):
-        mixture, state = runtime.step(rows, state)
-        chances = [uniform(streams[alive] + np.uint64(index * _USES + use)) for use in range(_USES)]
+        points[:, :given] = begun.rows[..., [0, 1, 2 + PEN_UP]]
+        points[:, given - 1, 2] = rows[:, 2 + PEN_UP]
+    return _Hand(numbers, begun.state, rows, points, np.full(n, given), chances)
+
+
+def _finished(
+    runtime: Runtime, some: _Some, each: int, numbers: range, streams: NDArray[np.uint64], settings: SampleSettings
+) -> list[Sketch]:
+    """The drawings of these numbers. So many are in hand at a time; where one has ended, the next takes its place."""
+
+    finished: dict[int, Sketch] = {}
+    waiting = numbers
+
+    def taken(count: int) -> _Hand:
+        nonlocal waiting
+        chosen = np.array(waiting[:count])
+        waiting = waiting[count:]
+        return _begun(some(runtime, chosen), chosen, start_rows(runtime.info, count), streams[chosen], settings)
+
+    hand = taken(min(len(numbers), _IN_HAND))
+    busy = np.ones(len(hand.at), bool)
+    few = max(1, len(busy) // 8)
+    while True:
+        slots = np.arange(len(busy))
+        mixture, hand.state = runtime.step(hand.rows, hand.state)
+        chance = hand.chances[slots, hand.at]
         log_pen = mixture.log_pen.copy()
-        if index == 0:
-            log_pen[:, PEN_END] = -np.inf  # every drawing has a point
-        pen = _choose(log_pen, chances[_PEN], settings.pen_temperature)
-        going = pen != PEN_END
-        if index == settings.max_points:
-            ended[alive[~going]] = True
-            break
-        offsets = _offsets(mixture, chances, settings.temperature)
-        if not going.all():
-            ended[alive[~going]] = True
-            kept = np.flatnonzero(going)
-            alive, pen, offsets = alive[kept], pen[kept], offsets[kept]
-            state = state.select(kept)
-            if not len(alive):
-                break
-        table[alive, index, :2] = offsets
-        table[alive, index, 2] = pen == PEN_UP
-        lengths[alive] += 1
-        rows = np.zeros((len(alive), 5), np.float32)
-        rows[:, :2] = offsets
-        rows[np.arange(len(alive)), 2 + pen] = 1
-    return [
-        _sketch(table[i, : lengths[i]], info.sequence.start == "first", info.sequence.scale, bool(ended[i]))
-        for i in range(n)
-    ]
+        log_pen[hand.at == 0, PEN_END] = -np.inf  # every drawing has a point
+        pen = _choose(log_pen, chance[:, _PEN], settings.pen_temperature)
+        stop = busy & ((pen == PEN_END) | (hand.at == settings.max_points))
+        for slot in np.flatnonzero(stop):
+            rows = hand.points[slot, : hand.at[slot]]
+            finished[int(hand.numbers[slot])] = _sketch(rows, runtime.info.sequence, bool(pen[slot] == PEN_END))
+        busy &= ~stop
+        going, free = np.flatnonzero(busy), np.flatnonzero(~busy)
+        pen, offsets = pen[going], _offsets(mixture, chance, settings.temperature)[going]
+        hand.rows = np.zeros((len(busy), 5), np.float32)
+        hand.rows[going, :2] = offsets
+        hand.rows[going, 2 + pen] = 1
+        hand.points[going, hand.at[going], :2] = offsets
+        hand.points[going, hand.at[going], 2] = pen == PEN_UP
+        hand.at[going] += 1
+        if waiting and (len(free) >= few or not len(going)):
+            whole = len(free) // each * each  # so that a code is started once
+            free = free[: min(whole or len(free), len(waiting))]
+            hand.put(free, taken(len(free)))
+            busy[free] = True
+        elif not waiting and len(free) > len(busy) // 4:
+            if not len(going):
+                return [finished[number] for number in numbers]
+            hand, busy = hand.select(going), np.ones(len(going), bool)
 
 
-def _sketch(rows: FloatArray, implicit_origin: bool, scale: float, ended: bool) -> Sketch:
-    scaled = rows * np.array([scale, scale, 1], np.float32)
+def _sketch(rows: FloatArray, spec: SequenceSpec, ended: bool) -> Sketch:
+    implicit_origin = spec.start == "first"
+    scaled = rows * np.array([spec.scale, spec.scale, 1], np.float32)
     sketch = Sketch.from_stroke3(scaled, implicit_origin=implicit_origin, metadata={"ended": ended})
     if implicit_origin:
         return sketch
@@ -170,15 +262,15 @@ def _choose(log_probability: FloatArray, chance: NDArray[np.float64], temperatur
     return np.asarray(np.minimum(below, logits.shape[1] - 1), np.int64)
 
 
-def _offsets(mixture: MixtureArrays, chances: list[NDArray[np.float64]], temperature: float) -> FloatArray:
+def _offsets(mixture: MixtureArrays, chance: DoubleArray, temperature: float) -> FloatArray:
     rows = np.arange(len(mixture.log_pi))
-    chosen = _choose(mixture.log_pi, chances[0], temperature)
+    chosen = _choose(mixture.log_pi, chance[:, 0], temperature)
     mu_x, mu_y, rho = (x[rows, chosen] for x in (mixture.mu_x, mixture.mu_y, mixture.rho))
     sigma_x, sigma_y = (
         np.exp(x[rows, chosen]) * np.sqrt(temperature) for x in (mixture.log_sigma_x, mixture.log_sigma_y)
     )
-    radius = np.sqrt(-2 * np.log1p(-chances[2]))
-    angle = 2 * np.pi * chances[3]
+    radius = np.sqrt(-2 * np.log1p(-chance[:, 2]))
+    angle = 2 * np.pi * chance[:, 3]
     first, second = radius * np.cos(angle), radius * np.sin(angle)
     across = rho * first + np.sqrt(1 - rho**2) * second
     return np.stack([mu_x + sigma_x * first, mu_y + sigma_y * across], axis=1).astype(np.float32)

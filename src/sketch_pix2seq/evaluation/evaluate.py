@@ -55,8 +55,9 @@ def evaluate(
     more at the temperature of Ret@k. Categories that the model was not trained on are left out. FID, precision and
     recall compare with as many sketches of the training split, category by category, never with the inputs
     themselves; the figures of the inputs stand beside those of their redrawings.
-    Raises DataError where no sketch is left to measure on.
+    Raises DataError where no sketch is left to measure on, ModelError for a model without an encoder.
     """
+    model.check_sees()
     began = time.monotonic()
     tell = on_progress or (lambda what, done, total: None)
     classifier = classifier or load_classifier()

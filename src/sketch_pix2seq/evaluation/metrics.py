@@ -205,45 +205,53 @@ def precision_recall(
 
     people: ``(n, d)``; drawn: ``(m, d)``. Raises DataError where a set has no more than k sketches.
     """
-    theirs, ours = _features(people, "people"), _features(drawn, "drawn")
+    theirs, ours = _checked(people, "people"), _checked(drawn, "drawn")
     _check_width(theirs, ours)
     for name, features in (("people's sketches", theirs), ("drawings", ours)):
         if not 0 < k < len(features):
             raise DataError(f"the {k}-th nearest neighbour needs more than {k} {name}; there are {len(features)}")
-    middle = theirs.mean(axis=0)
-    theirs, ours = theirs - middle, ours - middle
-    reach_theirs, reach_ours = _reach(theirs, k, block), _reach(ours, k, block)
+    middle = theirs.mean(axis=0, dtype=np.float64)
+    reach_theirs, reach_ours = _reach(theirs, middle, k, block), _reach(ours, middle, k, block)
     precise, recalled = np.zeros(len(ours), bool), np.zeros(len(theirs), bool)
     for rows in _blocks(len(theirs), block):
+        asked = theirs[rows] - middle
         for columns in _blocks(len(ours), block):
-            squared = _distances(theirs[rows], ours[columns])
+            squared = _distances(asked, ours[columns] - middle)
             precise[columns] |= (squared <= reach_theirs[rows, None]).any(axis=0)
             recalled[rows] |= (squared <= reach_ours[None, columns]).any(axis=1)
     return precise, recalled
 
 
-def _reach(features: NDArray[np.float64], k: int, block: int) -> NDArray[np.float64]:
+def _reach(features: Reals, middle: NDArray[np.float64], k: int, block: int) -> NDArray[np.float64]:
     """Squared distance of each row to its k-th nearest other row."""
-    return np.concatenate([squared[:, -1] for _, squared in _nearest(features, k, block)])
+    return np.concatenate([squared[:, -1] for _, squared in _nearest(features, middle, k, block)])
 
 
 def _nearest(
-    features: NDArray[np.float64], k: int, block: int
+    features: Reals, middle: NDArray[np.float64], k: int, block: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """The k nearest other rows of each row, nearest first, and their squared distances, a block of rows at a time."""
+    """The k nearest other rows of each row, nearest first, and their squared distances, a block of rows at a time.
+
+    middle: of the features, so that they lie near the origin when distances are taken.
+    """
     n = len(features)
     for rows in _blocks(n, block):
-        names = np.empty((rows.stop - rows.start, 0), np.int64)
-        best = np.empty((rows.stop - rows.start, 0))
+        asked = features[rows] - middle
+        names = np.zeros((len(asked), k), np.int64)
+        best = np.full((len(asked), k), np.inf)
         for columns in _blocks(n, block):
-            squared = _distances(features[rows], features[columns])
+            squared = _distances(asked, features[columns] - middle)
             if rows == columns:
                 np.fill_diagonal(squared, np.inf)
+            # After a few blocks hardly a row has anything nearer than what it has.
+            better = np.flatnonzero(squared.min(axis=1) < best[:, -1])
+            squared = squared[better]
             offered = np.argpartition(squared, min(k, squared.shape[1]) - 1, axis=1)[:, :k]
-            names = np.concatenate([names, offered + columns.start], axis=1)
-            best = np.concatenate([best, np.take_along_axis(squared, offered, axis=1)], axis=1)
-            order = np.argsort(best, axis=1, kind="stable")[:, :k]
-            names, best = np.take_along_axis(names, order, axis=1), np.take_along_axis(best, order, axis=1)
+            found = np.concatenate([best[better], np.take_along_axis(squared, offered, axis=1)], axis=1)
+            places = np.concatenate([names[better], offered + columns.start], axis=1)
+            order = np.argsort(found, axis=1, kind="stable")[:, :k]
+            names[better] = np.take_along_axis(places, order, axis=1)
+            best[better] = np.take_along_axis(found, order, axis=1)
         yield names, best
 
 
@@ -315,7 +323,7 @@ def neighbour_purity(codes: Reals, labels: Labels, k: int = 10, *, block: int = 
         raise ValueError(f"each of {len(codes)} codes needs its label; got labels {labels.shape}")
     if not 0 < k < len(codes):
         raise DataError(f"{k} nearest neighbours need more than {k} codes; there are {len(codes)}")
-    nearest = np.concatenate([names for names, _ in _nearest(codes - codes.mean(axis=0), k, block)])
+    nearest = np.concatenate([names for names, _ in _nearest(codes, codes.mean(axis=0), k, block)])
     same: NDArray[np.float64] = (labels[nearest] == labels[:, None]).mean(axis=1)
     return same
 
@@ -347,17 +355,24 @@ def silhouette(codes: Reals, labels: Labels, *, sample: int = 5000, seed: int = 
 
 
 def _features(values: Any, name: str) -> NDArray[np.float64]:
-    features = np.asarray(values, np.float64)
+    return np.asarray(_checked(values, name), np.float64)
+
+
+def _checked(values: Any, name: str) -> Reals:
+    """Features as they are, so that those of a million sketches are not copied."""
+    features = np.asarray(values)
+    if features.dtype.kind != "f":
+        features = features.astype(np.float64)
     if features.ndim != 2:
         raise ValueError(f"{name}: an array (n, d) is needed; got {features.shape}")
     if not len(features):
         raise DataError(f"{name}: no sketches")
-    if not np.isfinite(features).all():
+    if not all(np.isfinite(features[rows]).all() for rows in _blocks(len(features), _BLOCK)):
         raise ValueError(f"{name}: a number that is not finite")
     return features
 
 
-def _check_width(a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
+def _check_width(a: Reals, b: Reals) -> None:
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"features of {a.shape[1]} and of {b.shape[1]} numbers cannot be compared")
 

@@ -1,4 +1,4 @@
-"""A drawing being drawn, as GIF or animated PNG."""
+"""A drawing being drawn, as GIF or animated PNG, and as SVG for a notebook."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from sketch_pix2seq.errors import FileError, SettingsError
 from sketch_pix2seq.files import write_whole
+from sketch_pix2seq.formats.svg import svg_text
 from sketch_pix2seq.sheet import INK, Paper, Picture, line_width, place
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, Sketch
 
@@ -27,6 +28,10 @@ _TRAVEL = 3.0
 """How many times as fast the lifted pen moves."""
 _LONGEST_PAUSE = 500.0
 """Recorded pauses between strokes are cut to this, in milliseconds."""
+_SPEED = 500.0
+"""How fast a person's pen moves, in canvas units a second."""
+_SHORTEST, _LONGEST = 0.8, 8.0
+"""Seconds that a drawing takes at that speed, at least and at most."""
 
 
 def write_animation(
@@ -59,6 +64,21 @@ def write_animation(
     milliseconds = [end - start for start, end in pairwise(at)]
     milliseconds[-1] += 10 * round(100 * hold)
     return write_whole(path, _encoded(frames, "GIF" if suffix == ".gif" else "PNG", milliseconds))
+
+
+def animated_svg(sketch: Sketch, *, seconds: float | None = None) -> str:
+    """The drawing being drawn once, stroke by stroke, as an SVG document without scripts.
+
+    It ends in the whole drawing, which is also what a viewer without animation shows. The pen moves as in
+    `write_animation`. seconds: what drawing takes; at a person's speed where it is None.
+    """
+    times = _recorded(sketch) or _steady(sketch)
+    end = times[-1][-1] if times else 0.0
+    if seconds is None:
+        length = _steady(sketch)[-1][-1] if sketch.strokes else 0.0
+        seconds = min(max(length / _SPEED, _SHORTEST), _LONGEST)
+    scale = seconds / end if end > 0 else 0.0
+    return svg_text(sketch, drawn=[(float(t[0]) * scale, float(t[-1] - t[0]) * scale) for t in times])
 
 
 def _checked(seconds: float, frames_per_second: int, size: int, hold: float, cells: int) -> int:

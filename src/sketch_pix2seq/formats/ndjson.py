@@ -16,13 +16,14 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, NoReturn, TypeGuard, cast
+from typing import IO, Any, NoReturn, TypeGuard, cast
 
 import numpy as np
 
 from sketch_pix2seq.errors import FileError, FormatError
 from sketch_pix2seq.files import replacing
 from sketch_pix2seq.formats import OnProblem, Problem, category_of, suffix_of
+from sketch_pix2seq.formats.bundle import Bundle, BundleMaker, Flaw
 from sketch_pix2seq.sketch import DoubleArray, FloatArray, MetadataValue, Sketch
 
 MAX_LINE_BYTES = 16 << 20
@@ -57,6 +58,8 @@ def read_ndjson(
     first_problem: Problem | None = None
     sound = False
     for number, line in _lines(path):
+        if line is not None and line.isspace():
+            continue
         try:
             sketch = _parse(line, category)
         except ValueError as error:
@@ -76,6 +79,44 @@ def read_ndjson(
     if not sound:
         why = f"{first_problem.where}: {first_problem.message}" if first_problem else "the file is empty"
         raise FormatError(path, f"no drawing in it ({why})")
+
+
+def read_ndjson_bundles(path: str | Path, start: int = 0, stop: int | None = None) -> Iterator[Bundle]:
+    """The drawings of the lines that begin within the bytes from ``start`` to before ``stop``; as `read_ndjson`.
+
+    Broken lines are flaws, numbered from 1 at ``start``; a file without a sound line is no error. A gzipped file can
+    only be read as a whole. Raises FileError for a file that cannot be read.
+    """
+    path = Path(path)
+    category = category_of(path)
+    maker = BundleMaker()
+    for number, line in _lines(path, start, stop):
+        maker.lines = number
+        if line is not None and line.isspace():
+            continue
+        try:
+            entry = _entry_of(line)
+            drawing = entry["drawing"]
+            coordinates = _plain_coordinates(drawing)
+            if coordinates is None:
+                maker.add_sketch(Sketch(_strokes(drawing)[0], _word(entry, category), _metadata(entry)))
+            else:
+                maker.add(*coordinates, _word(entry, category), _metadata(entry))
+        except ValueError as error:
+            maker.flaws.append(Flaw("line", number, str(error)))
+        if maker.full:
+            yield maker.take()
+            maker = BundleMaker()
+    yield maker.take()
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is gzipped. Raises FileError for a file that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == _GZIP_MAGIC
+    except OSError as error:
+        raise FileError(path, f"cannot be read: {error.strerror or error}") from error
 
 
 def write_ndjson(path: str | Path, sketches: Iterable[Sketch]) -> Path:
@@ -98,30 +139,49 @@ def write_ndjson(path: str | Path, sketches: Iterable[Sketch]) -> Path:
 # -- reading --------------------------------------------------------------------------------------------------
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Lines that are not blank, with their numbers. Of one that is too long only the beginning comes, so that memory
-    stays bounded; None stands for what a damaged gzip file does not give back."""
+def _lines(path: Path, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
+    """Lines with their numbers. Of one that is too long only the beginning comes, so that memory
+    stays bounded; None stands for what a damaged gzip file does not give back.
+
+    start, stop: only lines that begin within these bytes of a file that is not gzipped, numbered from 1.
+    """
     number = 0
     try:
         with path.open("rb") as file:
             packed = file.peek(2).startswith(_GZIP_MAGIC)
+            at = start
+            if start:
+                file.seek(start - 1)
+                at += _skip_line(file, file.readline(MAX_LINE_BYTES + 1)) - 1
             with cast(IO[bytes], gzip.open(file)) if packed else nullcontext(file) as source:
                 try:
-                    while line := source.readline(MAX_LINE_BYTES + 1):
+                    while (stop is None or at < stop) and (line := source.readline(MAX_LINE_BYTES + 1)):
                         number += 1
-                        rest = line
-                        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
-                            rest = source.readline(MAX_LINE_BYTES + 1)
-                        if not line.isspace():
-                            yield number, line
+                        at += _skip_line(source, line)
+                        yield number, line
                 except (EOFError, zlib.error, gzip.BadGzipFile):
                     yield number + 1, None
     except OSError as error:
         raise FileError(path, f"cannot be read: {error.strerror or error}") from error
 
 
+def _skip_line(source: IO[bytes], begun: bytes) -> int:
+    """Go to the end of a line of which the beginning was read; the bytes of the whole line."""
+    size, rest = len(begun), begun
+    while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+        rest = source.readline(MAX_LINE_BYTES + 1)
+        size += len(rest)
+    return size
+
+
 def _parse(line: bytes | None, category: str) -> Sketch:
     """One line's sketch. Raises ValueError that tells what is wrong with the line."""
+    entry = _entry_of(line)
+    strokes, times = _strokes(entry["drawing"])
+    return Sketch(strokes, _word(entry, category), _metadata(entry), times)
+
+
+def _entry_of(line: bytes | None) -> dict[str, Any]:
     if line is None:
         raise ValueError("the gzip data is damaged or cut short from here on")
     if len(line) > MAX_LINE_BYTES:
@@ -136,14 +196,46 @@ def _parse(line: bytes | None, category: str) -> Sketch:
         raise ValueError("not a JSON object")
     if "drawing" not in entry:
         raise ValueError("no 'drawing' in it")
+    return entry
+
+
+def _word(entry: dict[str, Any], category: str) -> str:
     word = entry.get("word")
-    strokes, times = _strokes(entry["drawing"])
-    metadata = {key: value for key, value in entry.items() if key not in _NOT_METADATA and _is_plain(value)}
-    return Sketch(strokes, word if isinstance(word, str) and word else category, metadata, times)
+    return word if isinstance(word, str) and word else category
+
+
+def _metadata(entry: dict[str, Any]) -> dict[str, MetadataValue]:
+    return {key: value for key, value in entry.items() if key not in _NOT_METADATA and _is_plain(value)}
 
 
 def _is_plain(value: object) -> TypeGuard[MetadataValue]:
     return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _plain_coordinates(drawing: object) -> tuple[list[float], list[float], list[int]] | None:
+    """x, y and the points of each stroke of a drawing in which all is as it should be; None for any other."""
+    x: list[float] = []
+    y: list[float] = []
+    times: list[float] = []
+    lengths: list[int] = []
+    if not isinstance(drawing, list):
+        return None
+    for stroke in drawing:
+        if not isinstance(stroke, list) or len(stroke) not in (2, 3) or not all(type(row) is list for row in stroke):
+            return None
+        length = len(stroke[0])
+        if not length or any(len(row) != length for row in stroke):
+            return None
+        x += stroke[0]
+        y += stroke[1]
+        times += stroke[2] if len(stroke) == 3 else ()
+        lengths.append(length)
+    numbers = x + y + times
+    if not numbers or not set(map(type, numbers)) <= {int, float}:
+        return None
+    if max(numbers) > MAX_NUMBER or min(numbers) < -MAX_NUMBER:
+        return None
+    return x, y, lengths
 
 
 def _strokes(drawing: object) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...] | None]:

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from sketch_pix2seq.errors import FileError, FormatError
 from sketch_pix2seq.files import replacing
 from sketch_pix2seq.formats import OnProblem, Problem, category_of
+from sketch_pix2seq.formats.bundle import MOST_SKETCHES, Bundle, BundleMaker, Flaw
 from sketch_pix2seq.formats.unpickle import Numbers, RefusedPickleError, unpickle_object_array
-from sketch_pix2seq.sketch import Sketch
+from sketch_pix2seq.sketch import MetadataValue, Sketch
 
 SPLITS = ("train", "valid", "test")
 UNSPLIT = "all"
@@ -75,6 +76,16 @@ def read_npz(
         metadata = {} if split == UNSPLIT else {"split": split}
         for rows in _sound(path, split, arrays, strict, on_problem):
             yield split, Sketch.from_stroke3(rows, implicit_origin=True, category=category, metadata=metadata)
+
+
+def read_npz_bundles(path: str | Path) -> Iterator[Bundle]:
+    """The drawings of a sketch-rnn file, as `read_npz` gives them, end to end; those that are broken are flaws."""
+    path = Path(path)
+    category = category_of(path)
+    for split, arrays in _arrays(path, None):
+        metadata = {} if split == UNSPLIT else {"split": split}
+        for start in range(0, len(arrays), MOST_SKETCHES):
+            yield _bundle(arrays[start : start + MOST_SKETCHES], category, metadata, split, start)
 
 
 def read_npz_stroke3(
@@ -214,6 +225,38 @@ def _split_points(path: Path, points: Numbers | list[Numbers], lengths: Numbers 
     if sum(lengths.tolist()) != len(points):
         raise FormatError(path, f"lengths add up to {sum(lengths.tolist())} where there are {len(points)} points")
     return np.split(points, np.cumsum(lengths)[:-1])
+
+
+def _bundle(
+    arrays: list[Numbers], category: str, metadata: Mapping[str, MetadataValue], split: str, first: int
+) -> Bundle:
+    faults = [_fault(rows) for rows in arrays]
+    flaws = [Flaw(split, first + index, fault) for index, fault in enumerate(faults) if fault is not None]
+    sound = [rows for rows, fault in zip(arrays, faults, strict=True) if fault is None]
+    if not sound or any(rows.dtype.kind == "f" for rows in sound):
+        maker = BundleMaker()
+        for rows in sound:
+            maker.add_sketch(Sketch.from_stroke3(rows, implicit_origin=True, category=category, metadata=metadata))
+        maker.flaws = flaws
+        return maker.take()
+    # Sums of whole numbers are exact, so they can run on from one drawing to the next.
+    begun = [bool(rows[0, 2]) and not rows[0, 0] and not rows[0, 1] for rows in sound]
+    origin = np.zeros((1, 3), np.int64)
+    table = np.concatenate([part for rows, dot in zip(sound, begun, strict=True) for part in (origin[dot:], rows)])
+    counts = np.array([len(rows) + (not dot) for rows, dot in zip(sound, begun, strict=True)])
+    starts = np.cumsum(counts) - counts
+    points = np.cumsum(table[:, :2], axis=0)
+    points -= np.repeat(points[starts] - table[starts, :2], counts, axis=0)
+    ends = table[:, 2] == 1
+    ends[starts + counts - 1] = True
+    return Bundle(
+        points.astype(np.float32),
+        np.diff(np.flatnonzero(ends), prepend=-1),
+        np.add.reduceat(ends.astype(np.int64), starts),
+        [category] * len(sound),
+        [metadata] * len(sound),
+        flaws,
+    )
 
 
 def _sound(

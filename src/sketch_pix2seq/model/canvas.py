@@ -49,6 +49,8 @@ class Canvas(nn.Module):
         self.register_buffer("places", torch.cartesian_prod(places, places).flip(1), persistent=False)
         hat = torch.tensor([0.5, 1.0, 0.5])
         self.register_buffer("hat", (hat[:, None] * hat)[None, None], persistent=False)
+        middles = torch.arange(self.grid) * FINE + 1.0
+        self.register_buffer("to_cells", F.relu(1 - (torch.arange(self.nodes)[:, None] - middles).abs() / FINE), False)
 
     @property
     def out_features(self) -> int:
@@ -92,6 +94,30 @@ class Canvas(nn.Module):
             told.append(F.silu(self.condense(self._window(pixels, nodes, place))))
         return torch.cat(told, dim=-1)
 
+    def see(self, features: Tensor, pixels: Tensor, tally: Tensor, place: Tensor) -> Tensor:
+        """`look` at one row ``(n, out_features)``, as it is fastest in drawing; tally ``(n, nodes * nodes)``, place
+        ``(n, 2)``.
+
+        Where all rows of a drawing are known they share one product with its features; here the four cells at the pen
+        are read.
+        """
+        at = ((self._pixel(place) - (CELL - 1) / 2) / CELL).unsqueeze(-1)
+        near = at.floor() + torch.arange(2, device=at.device, dtype=at.dtype)
+        inside = near.clamp(0, self.grid - 1)
+        across, down = ((1 - (at - near).abs()) * (near == inside)).unbind(1)
+        column, row = inside.to(torch.int64).unbind(1)
+        cells = torch.arange(len(place), device=at.device)[:, None, None] * (self.grid * self.grid)
+        cells = (cells + row[:, :, None] * self.grid + column[:, None]).flatten(1)
+        weights = (down[:, :, None] * across[:, None]).flatten(1)[:, None]
+        nodes = tally.view(-1, self.nodes, self.nodes)
+        to_cells = self.get_buffer("to_cells")
+        laid = torch.tanh(to_cells.t() @ (nodes @ to_cells)).flatten(1)
+        seen = torch.bmm(weights, features.flatten(0, 1)[cells])[:, 0]
+        told = [seen, (weights[:, 0] * laid.flatten()[cells]).sum(-1, keepdim=True), place / 128.0, laid]
+        if self.condense is not None:
+            told.append(F.silu(self.condense(self._window_of_one(pixels, nodes, place))))
+        return torch.cat(told, dim=-1)
+
     def _window(self, pixels: Tensor, nodes: Tensor, place: Tensor) -> Tensor:
         """Imagined pixels and laid ink around the pen ``(time, n, 2 side^2)``."""
         time, n = place.shape[:2]
@@ -99,6 +125,15 @@ class Canvas(nn.Module):
         imagined = _sampled(pixels[:, None], around.transpose(0, 1) * (2 / (self.size - 1)) - 1)
         laid = _sampled(nodes, (around + 0.5).view(time * n, 1, -1, 2) * (2 / FINE / (self.nodes - 1)) - 1)
         return torch.cat([imagined[:, 0].transpose(0, 1), torch.tanh(laid).view(time, n, -1)], dim=-1)
+
+    def _window_of_one(self, pixels: Tensor, nodes: Tensor, place: Tensor) -> Tensor:
+        """`_window` at one row ``(n, 2 side^2)``, nodes ``(n, nodes, nodes)``; ONNX Runtime is slow at sampling."""
+        around = self._pixel(place).unsqueeze(1) + self.get_buffer("places")[: self.side, :1]
+        down, across = _hats(around, self.size)
+        imagined = down @ pixels @ across.transpose(1, 2)
+        down, across = _hats((around + 0.5) / FINE, self.nodes)
+        laid = down @ nodes @ across.transpose(1, 2)
+        return torch.cat([imagined.flatten(1), torch.tanh(laid).flatten(1)], dim=1)
 
     def _pixel(self, place: Tensor) -> Tensor:
         """Places in canvas units from the centre, as pixels of the raster."""

@@ -66,6 +66,26 @@ class Core(nn.Module):
         raise NotImplementedError
 
 
+class CodeLinear(nn.Linear):
+    """A linear layer on the code. Of a code without numbers it gives its bias alone, the same for every drawing."""
+
+    def reset_parameters(self) -> None:
+        """As in `nn.Linear`; without numbers in the code there are no weights."""
+        if self.in_features:
+            super().reset_parameters()
+            return
+        del self.weight
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Codes ``(n, z)`` -> ``(n, out_features)``."""
+        if self.in_features:
+            return super().forward(input)
+        same = input.new_zeros(input.shape[0], self.out_features)
+        return same if self.bias is None else same + self.bias
+
+
 class LSTMCore(Core):
     """A plain LSTM with forget bias 1; gates in the order i, f, o, g."""
 
@@ -74,12 +94,13 @@ class LSTMCore(Core):
         self.state_sizes = (self.size, self.size)
         self.constant_size = 4 * self.size
         self.from_input = nn.Linear(inputs, 4 * self.size, bias=False)
-        self.from_code = nn.Linear(code, 4 * self.size)
+        self.from_code = CodeLinear(code, 4 * self.size)
         self.weight = nn.Parameter(torch.empty(4 * self.size, self.size))
         for part in self.weight.data.chunk(4):
             nn.init.orthogonal_(part)
         nn.init.xavier_uniform_(self.from_input.weight)
-        nn.init.xavier_uniform_(self.from_code.weight)
+        if code:
+            nn.init.xavier_uniform_(self.from_code.weight)
         nn.init.zeros_(self.from_code.bias)
         self.from_code.bias.data[self.size : 2 * self.size] = 1.0
 
@@ -89,7 +110,7 @@ class LSTMCore(Core):
 
     def step(self, inputs: Tensor, constant: Tensor, state: State) -> State:
         h, c = state
-        gates = self.from_input(inputs) + constant + F.linear(h, self.weight)
+        gates = torch.addmm(torch.addmm(constant, inputs, self.from_input.weight.t()), h, self.weight.t())
         i, f, o, g = gates.chunk(4, dim=1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
@@ -108,7 +129,7 @@ class LayerNormLSTMCore(Core):
         self.state_sizes = (self.size, self.size)
         self.constant_size = 4 * self.size
         self.from_input = nn.Linear(inputs, 4 * self.size, bias=False)
-        self.from_code = nn.Linear(code, 4 * self.size, bias=False)
+        self.from_code = CodeLinear(code, 4 * self.size, bias=False)
         self.from_hidden = nn.Linear(self.size, 4 * self.size, bias=False)
         for part in self.from_hidden.weight.data.chunk(4):
             nn.init.orthogonal_(part)
@@ -152,7 +173,7 @@ class HyperLSTMCore(LayerNormLSTMCore):
         self.state_sizes = (self.size, self.size, small, small)
         self.constant_size = 4 * self.size + 4 * small
         self.small_from_input = nn.Linear(inputs, 4 * small, bias=False)
-        self.small_from_code = nn.Linear(code, 4 * small, bias=False)
+        self.small_from_code = CodeLinear(code, 4 * small, bias=False)
         self.small_from_hidden = nn.Linear(self.size + small, 4 * small, bias=False)
         self.small_norm = GateNorm(4, small)
         self.small_norm.bias.data[1] = 1.0

@@ -11,6 +11,16 @@ from torch.nn import functional as F
 from sketch_pix2seq.model.settings import ModelSettings
 
 
+class NoEncoder(nn.Module):
+    """In an encoder's place where there is none: no features."""
+
+    out_features = 0
+
+    def forward(self, ink: Tensor) -> Tensor:
+        """Anything of n sketches -> ``(n, 0)``."""
+        return ink.new_zeros(ink.shape[0], 0)
+
+
 class PaperEncoder(nn.Module):
     """The CNN of sketch-pix2seq (Chen et al. 2017): six 2x2 convolutions, "same" padding, tanh after the last."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from sketch_pix2seq.errors import FileError, ModelError
-from sketch_pix2seq.model.encoders import SequenceEncoder
-from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelInfo, read_info
+from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.model.encoders import NoEncoder, SequenceEncoder
+from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelInfo, read_info, writing_folder
+from sketch_pix2seq.model.int8 import write_int8
 from sketch_pix2seq.model.mixture import Mixture
 from sketch_pix2seq.model.network import Network
 
@@ -30,7 +30,7 @@ _HALF_FROM = 1024
 def write_folder(folder: str | Path, network: Network, categories: Sequence[str], training: Mapping[str, Any]) -> Path:
     """Write a model folder; weights are rounded to float16 first, so that both runtimes have the same ones.
 
-    The files are made beside and moved into place, the configuration last. Other files of the folder stay.
+    See `writing_folder`.
     """
     folder = Path(folder)
     network = network.to("cpu").eval()
@@ -40,18 +40,11 @@ def write_folder(folder: str | Path, network: Network, categories: Sequence[str]
     }
     network.load_state_dict(rounded)
     info = ModelInfo(network.settings, network.sequence, tuple(categories), dict(training))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as name:
-            part = Path(name)
-            save_file({k: v.half().contiguous() for k, v in network.state_dict().items()}, part / WEIGHTS)
-            _export_graphs(network, part)
-            info.save(part)
-            for path in sorted(part.iterdir(), key=lambda p: p.suffix == ".json"):
-                path.chmod(0o644)  # safetensors writes for its owner alone
-                path.replace(folder / path.name)
-    except OSError as error:
-        raise FileError(folder, f"the model cannot be written: {error.strerror or error}") from error
+    with writing_folder(folder) as part:
+        save_file({k: v.half().contiguous() for k, v in network.state_dict().items()}, part / WEIGHTS)
+        _export_graphs(network, part)
+        write_int8(part)
+        info.save(part)
     return folder
 
 
@@ -112,7 +105,7 @@ def _export_graphs(network: Network, folder: Path) -> None:
         heads = {"code": network.to_mu, "log_variance": network.to_log_variance}
         given = {name: head for name, head in heads.items() if head is not None}
         onnx.save(_halved(_sequence_encoder(network.encoder, given)), str(folder / ENCODER))
-    else:
+    elif not isinstance(network.encoder, NoEncoder):
         outputs = ["code"] if network.to_log_variance is None else ["code", "log_variance"]
         save_graph(_Encode(network), (torch.rand(n, size, size),), ["ink"], outputs, folder / ENCODER)
     code = torch.randn(n, network.settings.z_size)
@@ -156,6 +149,8 @@ def save_graph(
         )
     assert program is not None
     model = _halved(program.model_proto)
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in the source it comes from: a tenth of the file
     if metadata is not None:
         helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)

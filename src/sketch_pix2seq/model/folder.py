@@ -2,27 +2,32 @@
 
 ``config.json``        settings, categories, conventions and training record
 ``model.safetensors``  weights, float16
-``encoder.onnx``       ink -> z (models whose encoder sees pictures)
+``encoder.onnx``       ink -> z, or strokes -> z; a model without an encoder has none
 ``start.onnx``         z -> what stays the same while drawing, and the first state
 ``decoder.onnx``       a row and the state -> the mixture of the next row, and the state after it
+``decoder.int8.onnx``  the same with its large products in int8; its weights are those of model.safetensors
 ``prior.npz``          what codes each category has, for drawing from nothing (`drawing.prior`)
+``atlas.npz``          drawings with their codes and places on a map, for the studio (`studio.atlas`); not always there
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.errors import FileError, ModelError
 from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.sequence import SequenceSpec
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 ENCODER, START, DECODER = "encoder.onnx", "start.onnx", "decoder.onnx"
-PRIOR = "prior.npz"
+DECODER_INT8 = "decoder.int8.onnx"
+PRIOR, ATLAS = "prior.npz", "atlas.npz"
 RUN_MODEL = "model"
 """The model folder inside the folder of a training run."""
 VERSION = 1
@@ -47,6 +52,24 @@ class ModelInfo:
         """Write ``config.json``."""
         text = json.dumps({"version": VERSION, **asdict(self)}, indent=2)
         (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def writing_folder(folder: str | Path) -> Iterator[Path]:
+    """A folder to make a model's files in; they move into ``folder`` when the block ends well, the configuration last.
+
+    Other files of ``folder`` stay. Raises FileError for what the system refuses.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as name:
+            yield Path(name)
+            for path in sorted(Path(name).iterdir(), key=lambda p: p.suffix == ".json"):
+                path.chmod(0o644)  # safetensors writes for its owner alone
+                path.replace(folder / path.name)
+    except OSError as error:
+        raise FileError(folder, f"the model cannot be written: {error.strerror or error}") from error
 
 
 def read_info(folder: str | Path) -> ModelInfo:

@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LOG_SIGMA_MIN, LOG_SIGMA_MAX = -8.0, 12.0
-"""Bounds of log sigma, in model units; far outside of what real drawings need."""
-RHO_MAX = 0.999
-"""Bound of the correlation's size."""
+from sketch_pix2seq.model.settings import LOG_SIGMA_MAX, LOG_SIGMA_MIN, RHO_MAX
+
 _FAR = 1e12
 """Distances, in standard deviations, beyond which the density no longer falls: its square is finite in float32."""
 _LOGIT_MAX = 1e30

@@ -13,10 +13,13 @@ from torch.nn import functional as F
 from sketch_pix2seq.data.batches import Batch
 from sketch_pix2seq.model import mixture as mixtures
 from sketch_pix2seq.model.canvas import Canvas
-from sketch_pix2seq.model.decoders import CORES, State, initial_state
-from sketch_pix2seq.model.encoders import DeepEncoder, PaperEncoder, SequenceEncoder
+from sketch_pix2seq.model.decoders import CORES, CodeLinear, State, initial_state
+from sketch_pix2seq.model.encoders import DeepEncoder, NoEncoder, PaperEncoder, SequenceEncoder
 from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec
+
+WHOLE = 8.0
+"""Weight of pictures without holes where the encoder learns codes: what it knew is not to change."""
 
 
 @dataclass(frozen=True)
@@ -56,52 +59,68 @@ class Losses(NamedTuple):
     """KL divergence of q(z) from N(0, 1), mean over the numbers of z, summed over sketches."""
     pixel: Tensor
     """Cross-entropy of the imagined pixels, mean over pixels, summed over sketches."""
+    code: Tensor
+    """Mean square from the codes asked for, summed over sketches; only where codes are asked for."""
     rows: int
     """Rows with an end row."""
     sketches: int
 
 
 class Network(nn.Module):
-    """Encoder, code, and one of three recurrent decoders, as `ModelSettings` says."""
+    """Encoder, code, and one of three recurrent decoders, as `ModelSettings` says.
+
+    Without an encoder the code has no numbers: codes are ``(n, 0)``, and every drawing starts from the zero state.
+    """
 
     def __init__(self, settings: ModelSettings, sequence: SequenceSpec) -> None:
         super().__init__()
         self.settings, self.sequence = settings, sequence
-        self.encoder: PaperEncoder | DeepEncoder | SequenceEncoder
-        if settings.encoder == "rnn":
+        self.encoder: PaperEncoder | DeepEncoder | SequenceEncoder | NoEncoder
+        if settings.encoder == "none":
+            self.encoder = NoEncoder()
+        elif settings.encoder == "rnn":
             self.encoder = SequenceEncoder(settings)
         else:
             self.encoder = (PaperEncoder if settings.encoder == "paper" else DeepEncoder)(settings)
-        self.to_mu = nn.Linear(self.encoder.out_features, settings.z_size)
+        self.to_mu = nn.Linear(self.encoder.out_features, settings.z_size) if settings.z_size else None
         self.to_log_variance = nn.Linear(self.encoder.out_features, settings.z_size) if settings.sample_z else None
         self.canvas = Canvas(settings) if settings.canvas else None
         inputs = 5 + (self.canvas.out_features if self.canvas else 0)
         self.core = CORES[settings.decoder](inputs, settings.z_size, settings)
-        self.to_state = nn.Linear(settings.z_size, sum(self.core.state_sizes))
+        self.to_state = CodeLinear(settings.z_size, sum(self.core.state_sizes), bias=settings.z_size > 0)
         self.head = nn.Linear(settings.decoder_size, mixtures.output_size(settings.mixtures))
-        if settings.encoder == "deep":
-            nn.init.xavier_uniform_(self.to_mu.weight)
-        else:
-            nn.init.normal_(self.to_mu.weight, std=0.001)
-        nn.init.zeros_(self.to_mu.bias)
+        if self.to_mu is not None:
+            if settings.encoder == "deep":
+                nn.init.xavier_uniform_(self.to_mu.weight)
+            else:
+                nn.init.normal_(self.to_mu.weight, std=0.001)
+            nn.init.zeros_(self.to_mu.bias)
         if self.to_log_variance is not None:
             nn.init.normal_(self.to_log_variance.weight, std=0.001)
             nn.init.zeros_(self.to_log_variance.bias)
 
     # -- training -----------------------------------------------------------------------------------------
 
-    def forward(self, batch: Tensors) -> Losses:
-        """Teacher-forced losses of a batch."""
-        previous = self._previous_rows(batch)
+    def forward(self, batch: Tensors, codes: Tensor | None = None) -> Losses:
+        """Teacher-forced losses of a batch; with ``codes`` ``(n, z)``, how far the encoder is from these, and no more.
+
+        Pictures without holes count `WHOLE` times as much then.
+        """
         mu, log_variance = self.posterior(self._encoded(batch))
+        none = mu.new_zeros(())
+        if codes is not None:
+            whole = (batch.seen == batch.ink).flatten(1).all(dim=1)
+            far = (mu - codes).square().mean(dim=1) * torch.where(whole, WHOLE, 1.0)
+            return Losses(none, none, none, none, far.sum(), len(batch.pen), len(batch.ink))
+        previous = self._previous_rows(batch)
         code = mu
-        kl = mu.new_zeros(())
+        kl = none
         if log_variance is not None:
             if self.training:
                 code = mu + torch.exp(0.5 * log_variance) * torch.randn_like(mu)
             kl = -0.5 * (1 + log_variance - mu.square() - log_variance.exp()).mean(dim=1).sum()
         rows = previous
-        pixel = mu.new_zeros(())
+        pixel = none
         if self.canvas is not None:
             features, logits = self.canvas.imagine(code)
             logits = logits.float()
@@ -113,7 +132,7 @@ class Network(nn.Module):
         density = mixtures.log_density(mixture, batch.offsets)
         offset = -(density * (batch.pen != PEN_END)).sum()
         pen = -mixtures.log_pen(mixture, batch.pen).sum()
-        return Losses(offset, pen, kl, pixel, len(batch.pen), len(batch.ink))
+        return Losses(offset, pen, kl, pixel, none, len(batch.pen), len(batch.ink))
 
     def _encoded(self, batch: Tensors) -> Tensor:
         if isinstance(self.encoder, SequenceEncoder):
@@ -125,7 +144,7 @@ class Network(nn.Module):
 
     def posterior(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         """The encoder's features ``(n, f)`` -> mean and log variance of z ``(n, z)``; None where z is not sampled."""
-        mu = self.to_mu(features).float()
+        mu = (features if self.to_mu is None else self.to_mu(features)).float()
         return mu, None if self.to_log_variance is None else self.to_log_variance(features).float()
 
     def start_row(self, n: int, device: torch.device | str = "cpu") -> Tensor:
@@ -191,7 +210,7 @@ class Network(nn.Module):
             tally, before, down = extra
             place = before + row[:, :2] * self.sequence.scale
             tally = tally + self.canvas.tally(before, place, down[:, 0])
-            rows = torch.cat([row, self.canvas.look(fixed[1], fixed[2], tally[None], place[None])[0]], dim=1)
+            rows = torch.cat([row, self.canvas.see(fixed[1], fixed[2], tally, place)], dim=1)
             extra = (tally, place, row[:, 2:3])
         moved = self.core.step(rows, fixed[0], state[:cores])
         return mixtures.split(self.head(moved[0])), (*moved, *extra)

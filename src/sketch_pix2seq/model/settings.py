@@ -9,8 +9,13 @@ from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.raster import RasterSpec
 from sketch_pix2seq.sequence import Start
 
-EncoderKind = Literal["paper", "deep", "rnn"]
+EncoderKind = Literal["paper", "deep", "rnn", "none"]
 DecoderKind = Literal["lstm", "layer_norm", "hyper"]
+
+LOG_SIGMA_MIN, LOG_SIGMA_MAX = -8.0, 12.0
+"""Bounds of log sigma, in model units; far outside of what real drawings need."""
+RHO_MAX = 0.999
+"""Bound of the correlation's size."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +23,14 @@ class ModelSettings:
     """Encoder -> z -> decoder -> mixture."""
 
     encoder: EncoderKind = "deep"
-    """"paper": six 2x2 convolutions; "deep": residual 3x3 convolutions; "rnn": sketch-rnn's bidirectional LSTM."""
+    """"paper": six 2x2 convolutions; "deep": residual 3x3 convolutions; "rnn": sketch-rnn's bidirectional LSTM; "none":
+    a decoder alone, without a code, which draws from nothing and goes on with what is begun."""
     high_pass: bool = False
     """A fixed 3x3 high-pass filter in front of the paper encoder, as one re-implementation has it."""
     encoder_size: int = 256
     """Units a direction of the rnn encoder; channels of the deep encoder's last stage."""
     z_size: int = 256
-    """Numbers in the code z."""
+    """Numbers in the code z; 0 without an encoder."""
     sample_z: bool = False
     """Draw z from N(mu, sigma) in training (needed for the KL term); otherwise z is mu."""
     decoder: DecoderKind = "lstm"
@@ -51,6 +57,10 @@ class ModelSettings:
     """How ink is drawn for the encoder."""
 
     def __post_init__(self) -> None:
+        if self.encoder == "none" and (self.z_size or self.canvas or self.sample_z):
+            raise SettingsError('encoder "none" has no code: it needs z_size 0, sample_z false and canvas false')
+        if self.encoder != "none" and self.z_size < 1:
+            raise SettingsError(f'z_size must be at least 1, not {self.z_size}; only encoder "none" has no code')
         if self.canvas and self.raster.size % 4:
             raise SettingsError(f"a canvas needs a raster size that is a multiple of 4, not {self.raster.size}")
         if self.canvas and self.start != "centre":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.listening import address_of, listening_socket
 
 
 def check_server() -> None:
@@ -32,21 +32,11 @@ def serve_study(
     from sketch_pix2seq.study.app import create_app
 
     app = create_app(Path(folder))
-    with _bound(host, port) as listening:
-        name = f"[{host}]" if ":" in host else host
+    with listening_socket(host, port) as listening:
         if on_ready is not None:
-            on_ready(f"http://{name}:{listening.getsockname()[1]}/")
+            on_ready(address_of(host, listening))
         # Participants think for longer than uvicorn's 5 seconds: a connection closed meanwhile would cost them a retry.
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_keep_alive=75, timeout_graceful_shutdown=5
         )
         uvicorn.Server(config).run(sockets=[listening])
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
-        problem = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(f"cannot listen on {host} port {port}: {problem}; give another --port or --host") from error

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -49,6 +50,8 @@ class Line:
     """Reconstruction loss in nats a row (points and end)."""
     l_kl: float
     pixel: float
+    code: float
+    """Mean square from the codes of whole pictures; only where the encoder learns these."""
     batch: int
     """Sketches a step, all processes together."""
     rate: float
@@ -136,15 +139,21 @@ def train(
         network.load_state_dict(base.weights)
         if settings.tune.freeze_encoder:
             _freeze_encoder(network)
+    teacher = None
+    if settings.tune.heal:
+        if base is None:
+            raise SettingsError("tune.heal mends the encoder of a trained model: name it with --from")
+        teacher = deepcopy(network).eval().requires_grad_(False)
+        _freeze_all_but_encoder(network)
     names = [name for name, _ in network.named_parameters()]
     optimiser = torch.optim.Adam(network.parameters(), settings.optimiser.learning_rate, fused=True)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     progress = Progress()
     if resumed is not None:
-        tensors, progress, _ = resumed
-        network.load_state_dict(named(tensors, "network."))
-        average = {name: value.to(device) for name, value in average_of(tensors).items()}
-        restore_optimiser(optimiser, names, tensors)
+        before, progress, _ = resumed
+        network.load_state_dict(named(before, "network."))
+        average = {name: value.to(device) for name, value in average_of(before).items()}
+        restore_optimiser(optimiser, names, before)
     progress.scale, progress.started_from = sequence.scale, started_from
     out.mkdir(parents=True, exist_ok=True)
 
@@ -157,16 +166,17 @@ def train(
         nonlocal saved
         progress.seconds = seconds_before + time.monotonic() - clock
         if main:
-            tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
-            tensors |= {f"average.{k}": v for k, v in average.items()}
-            tensors |= optimiser_tensors(optimiser, names)
-            save_checkpoint(checkpoint, tensors, progress, asdict(settings))
+            kept = {f"network.{k}": v for k, v in network.state_dict().items()}
+            kept |= {f"average.{k}": v for k, v in average.items()}
+            kept |= optimiser_tensors(optimiser, names)
+            save_checkpoint(checkpoint, kept, progress, asdict(settings))
         saved = time.monotonic()
 
     bad = 0
     seen, lap = 0, time.monotonic()
     totals: list[tuple[Tensor, Losses]] = []
     interrupted, restore = deferred_interrupt()
+    release = _ending_with_others(accelerator, out)
     batches = training_data.stream(progress.step, settings.steps)
     try:
         for batch in batches:
@@ -179,7 +189,8 @@ def train(
             torch.manual_seed(settings.seed * 1_000_003 + step * 1009 + accelerator.process_index)
             model.train()
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                losses = model(Tensors.of(batch, device))
+                tensors = Tensors.of(batch, device)
+                losses = model(tensors, None if teacher is None else teacher.encode(tensors.ink[:, 0])[0])
             accelerator.backward(_objective(losses, settings, step, longest))
             norm = _clip(network, settings)
             if torch.isfinite(norm):
@@ -204,7 +215,7 @@ def train(
                 line = _line(totals, progress, settings, longest, training_data.global_size, seen / (now - lap), rate)
                 totals, seen, lap = [], 0, now
                 if writer is not None:
-                    for key in ("l_r", "nats", "l_kl", "pixel", "rate", "learning_rate", "skipped"):
+                    for key in ("l_r", "nats", "l_kl", "pixel", "code", "rate", "learning_rate", "skipped"):
                         writer.add_scalar(f"train/{key}", getattr(line, key), progress.step)
                 if report is not None and main:
                     report(line)
@@ -232,8 +243,13 @@ def train(
             if interrupted:
                 save()
                 raise KeyboardInterrupt
+    except RuntimeError as error:
+        if accelerator.num_processes > 1 and _is_lost_connection(error):
+            raise _others_ended(out) from None
+        raise
     finally:
         restore()
+        release()
         batches.close()
         if writer is not None:
             writer.close()
@@ -307,7 +323,49 @@ def deferred_interrupt() -> tuple[list[int], Callable[[], None]]:
     return asked, restore
 
 
+def _ending_with_others(accelerator: Accelerator, out: Path) -> Callable[[], None]:
+    """Have a launcher's signal, which it sends when another process of the run has ended, end this one with a line.
+
+    What is returned undoes this.
+    """
+    if accelerator.num_processes == 1 or threading.current_thread() is not threading.main_thread():
+        return lambda: None
+
+    def end(*_: object) -> None:
+        raise _others_ended(out)
+
+    before = signal.signal(signal.SIGTERM, end)
+
+    def release() -> None:
+        if signal.getsignal(signal.SIGTERM) is end:
+            signal.signal(signal.SIGTERM, before)
+
+    return release
+
+
+def _is_lost_connection(error: RuntimeError) -> bool:
+    from torch.distributed import DistError  # not in every build of PyTorch
+
+    return isinstance(error, DistError) or "gloo" in str(error)
+
+
+def _others_ended(out: Path) -> BaseException:
+    """What to raise when another process of the run has ended; only one of those that are left has something to say."""
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it may come while this one is ending already
+    try:
+        first = _get_default_store().add("sketch_pix2seq/ended", 1) == 1
+    except RuntimeError:  # the store was kept by the process that ended
+        first = True
+    goes_on = f"the same command goes on from {out / CHECKPOINT}"
+    return SketchError(f"another process of this run ended, so all end; {goes_on}") if first else SystemExit(2)
+
+
 def _objective(losses: Losses, settings: TrainSettings, step: int, longest: int) -> Tensor:
+    if settings.tune.heal:
+        return losses.code / losses.sketches
     total = (losses.offset + losses.pen) / (losses.sketches * longest)
     if settings.loss.kl_weight > 0:
         kl = (losses.kl / losses.sketches).clamp(min=settings.loss.kl_minimum)
@@ -358,6 +416,7 @@ def _line(
         both / rows,
         float(sum(x.kl.detach() for x in finite)) / sketches,
         float(sum(x.pixel.detach() for x in finite)) / sketches,
+        float(sum(x.code.detach() for x in finite)) / sketches,
         batch,
         speed,
         rate,
@@ -440,6 +499,13 @@ def _freeze_encoder(network: Network) -> None:
     for part in (network.encoder, network.to_mu, network.to_log_variance):
         if part is not None:
             part.requires_grad_(False)
+
+
+def _freeze_all_but_encoder(network: Network) -> None:
+    network.requires_grad_(False)
+    network.encoder.requires_grad_(True)
+    assert network.to_mu is not None
+    network.to_mu.requires_grad_(True)
 
 
 def average_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -44,7 +44,8 @@ def run(
 ) -> Path:
     """Train on a set into ``out``, or go on with the run that is there; the model folder ``out/model``.
 
-    Validations write ``out/sheets/step-N.png``, people's sketches beside their redrawings. start_from: "bundled", a
+    Validations write ``out/sheets/step-N.png``, people's sketches beside their redrawings, or, of a model without an
+    encoder, beside what it draws from nothing. start_from: "bundled", a
     model folder or a name on the Hub, whose weights and offset scale the run begins with; its network settings must be
     those of ``settings``, and its categories stay the model's first. say: see `train`.
     """
@@ -64,7 +65,8 @@ def run(
         record = training_record(sketches, settings, progress)
         info = ModelInfo(network.settings, network.sequence, known_categories(sketches, progress), record)
         if say is not None:
-            say("writing the model, and fitting the prior of its codes, which takes minutes for tens of thousands")
+            prior = ", and fitting the prior of its codes, which takes minutes for tens of thousands"
+            say(f"writing the model{prior if settings.model.z_size else ''}")
         write_model(out / RUN_MODEL, network, info, sketches, out)
     return out / RUN_MODEL
 
@@ -79,12 +81,14 @@ def export_run(run_folder: Path, out: Path, data: Path) -> Path:
 
 
 def write_model(folder: Path, network: Network, info: ModelInfo, sketches: SketchSet, run_folder: Path) -> Path:
-    """Write the model folder of a run, and the prior of its codes, which drawing from nothing needs.
+    """Write the model folder of a run, and the prior of its codes, where it has any: drawing from nothing needs it.
 
     Raises ModelError where scikit-learn is missing; the folder is complete but for the prior then.
     """
     write_folder(folder, network, info.categories, info.training)
     model = Model(TorchRuntime(network, info))
+    if not model.sees:
+        return folder
     try:
         prior_after(model, sketches, info.training.get("started_from", {}), run_folder).save(folder)
     except ImportError as error:
@@ -137,9 +141,13 @@ def training_record(sketches: SketchSet, settings: TrainSettings, progress: Prog
 
 
 def validation_sheet(network: Network, sketches: Sequence[Any], path: Path, title: str) -> None:
-    """One sheet: each sketch and several redrawings at temperature 0.2, as they come."""
-    runtime = TorchRuntime(network, ModelInfo(network.settings, network.sequence))
-    drawn = Model(runtime).draw_all(sketches, _SHEET_SAMPLES, settings=DrawSettings(candidates=1))
+    """One sheet: each sketch and several redrawings, or drawings from nothing, at temperature 0.2, as they come."""
+    model = Model(TorchRuntime(network, ModelInfo(network.settings, network.sequence)))
+    settings = DrawSettings(candidates=1)
+    if model.sees:
+        drawn = model.draw_all(sketches, _SHEET_SAMPLES, settings=settings)
+    else:
+        drawn = [model.imagine(None, _SHEET_SAMPLES, seed=seed, settings=settings) for seed in range(len(sketches))]
     rows = [
         Row(sketch.category or "", [Cell(sketch), *(Cell(drawing) for drawing in drawings)])
         for sketch, drawings in zip(sketches, drawn, strict=True)

@@ -83,12 +83,17 @@ class TuneSettings:
     """Sketches that are dreamed, the same number of each category."""
     temperature: float = 0.2
     """tau with which they are drawn."""
+    heal: bool = False
+    """Teach the encoder alone to give a picture with holes (batch.augment.damage) the code that it gave the whole
+    picture; what whole pictures have for codes stays. Only with --from."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.rehearsal < 1:
             raise SettingsError("tune.rehearsal is a share: 0 or more, and below 1")
         if self.dreamed < 1 or self.temperature < 0:
             raise SettingsError("tune.dreamed must be at least 1, and tune.temperature 0 or more")
+        if self.heal and (self.freeze_encoder or self.rehearsal > 0):
+            raise SettingsError("tune.heal teaches the encoder alone: leave out tune.freeze_encoder and tune.rehearsal")
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,10 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.loss.kl_weight > 0 and not self.model.sample_z:
             raise SettingsError("a KL term (loss.kl_weight above 0) needs a sampled z (model.sample_z)")
+        if self.tune.heal and self.model.encoder not in ("paper", "deep"):
+            raise SettingsError(f"tune.heal needs an encoder that sees pictures, not {self.model.encoder!r}")
+        if self.tune.heal and self.batch.augment.damage == 0:
+            raise SettingsError("tune.heal needs pictures with holes: batch.augment.damage above 0")
         if self.steps < 1 or self.batch.size < 1:
             raise SettingsError("steps and batch.size must be at least 1")
         if self.validate_every < 1 or self.log_every < 1:

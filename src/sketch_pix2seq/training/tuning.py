@@ -21,7 +21,7 @@ from sketch_pix2seq.drawing.pretrained import model_folder
 from sketch_pix2seq.drawing.prior import Prior
 from sketch_pix2seq.errors import SettingsError, SketchError
 from sketch_pix2seq.model.export import load_network
-from sketch_pix2seq.model.folder import WEIGHTS, ModelInfo
+from sketch_pix2seq.model.folder import WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.sketch import FloatArray
 from sketch_pix2seq.training.prior import fit_prior, prior_of
 from sketch_pix2seq.training.settings import TrainSettings
@@ -53,7 +53,7 @@ class Base:
             "model": self.name,
             "weights": self.fingerprint,
             "categories": list(self.info.categories),
-            "encoder": "frozen" if settings.tune.freeze_encoder else "trained",
+            "encoder": "frozen" if settings.tune.freeze_encoder else "healed" if settings.tune.heal else "trained",
             "dreamed": dreamed,
             "rehearsal": settings.tune.rehearsal if dreamed else 0.0,
         }
@@ -62,6 +62,8 @@ class Base:
 def load_base(model: str | Path, settings: TrainSettings) -> Base:
     """The model to begin with. Raises ModelError where there is none, SettingsError for another network's settings."""
     folder = model_folder(model)
+    if read_info(folder).model.encoder == "none":
+        raise SettingsError(f"{model} has no encoder; --from takes a model that sees pictures, such as `bundled`")
     network, info = load_network(folder)
     asked = replace(settings.model, recurrent_keep=info.model.recurrent_keep)
     changed = [name for name in asked.__dataclass_fields__ if getattr(asked, name) != getattr(info.model, name)]
@@ -98,14 +100,15 @@ def dream(model: Model, path: Path, settings: TrainSettings) -> int:
 def prior_after(model: Model, sketches: SketchSet, started_from: Mapping[str, Any], run: Path) -> Prior:
     """The prior of a model that a run in the folder ``run`` taught a set.
 
-    Where it began with a model whose categories it still knows, those keep their prior if the encoder was frozen; if it
-    was not, theirs is that of what was dreamed, as the encoder sees it now. Where nothing is known of their codes, the
-    prior has the categories of the set alone. started_from: what `Base.record` gave, empty for a run from nothing.
+    Where it began with a model whose categories it still knows, those keep their prior if whole pictures kept their
+    codes; if they did not, theirs is that of what was dreamed, as the encoder sees it now. Where nothing is known of
+    their codes, the prior has the categories of the set alone. started_from: what `Base.record` gave, empty for a run
+    from nothing.
     """
     if not started_from:
         return prior_of(model, sketches)
     before = None
-    if started_from["encoder"] == "frozen":
+    if started_from["encoder"] in ("frozen", "healed"):
         before = _prior_of_base(started_from)
     elif started_from["dreamed"] and (run / DREAMS).exists():
         before = prior_of(model, SketchSet.open(run / DREAMS))

@@ -1,0 +1,264 @@
+import { CANVAS_SIZE } from "./geometry";
+import { Streams } from "./random";
+import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
+import type { State, Turn } from "./runtime";
+import type { Drawing, Point, Stroke } from "./types";
+
+/** Random numbers a row: which Gaussian, which pen state, two for the offset. */
+const USES = 4;
+const PEN_USE = 1;
+const PEN_STATES = 3;
+/** Columns of the table of what is drawn: the offset, and whether the pen lifts. */
+const DRAWN = 3;
+
+/** How rows are drawn from the mixture; see `DrawSettings`. */
+export interface SampleSettings {
+  readonly temperature: number;
+  readonly penTemperature: number;
+  readonly maxPoints: number;
+}
+
+/** n drawings that have k rows each. `begin` makes one, `drawOn` goes on with it. */
+export interface Begun {
+  readonly n: number;
+  readonly k: number;
+  /** The stroke-5 rows `n * k * 5`, in model units. */
+  readonly rows: Float32Array;
+  /** Before the last row is handed to the decoder. */
+  readonly state: State;
+  /** Log probabilities of the pen states at the last row, `n * 3`. */
+  readonly logPen: Float32Array;
+  /** Of the rows given the code, in nats; of a pen that is down at the last row, nothing is counted. */
+  readonly logLikelihood: Float64Array;
+}
+
+export interface Watching {
+  /** Between rows. */
+  readonly turn?: Turn;
+  /** After each row: those drawings that go on, and what there is of one. */
+  readonly onRow?: (going: readonly number[], soFar: (index: number) => Drawing) => void;
+  /** As soon as a drawing has ended by itself. */
+  readonly onEnd?: (index: number, drawing: Drawing) => void;
+}
+
+export const NO_TURN: Turn = () => Promise.resolve();
+
+/** The rows `n * k * 5`, handed to the decoder as the beginning of drawings of codes `n * z`. */
+export async function begin(
+  runtime: Runtime,
+  codes: Float32Array,
+  rows: Float32Array,
+  n: number,
+  turn: Turn = NO_TURN,
+): Promise<Begun> {
+  const k = rows.length / (n * ROW);
+  let state = await runtime.start(codes, n);
+  let previous = startRows(runtime.info, n);
+  let logPen: Float32Array = new Float32Array(n * PEN_STATES);
+  const logLikelihood = new Float64Array(n);
+  for (let index = 0; index < k; index++) {
+    await turn();
+    const [mixture, after] = await runtime.step(previous, state);
+    state = after;
+    logPen = mixture.logPen;
+    previous = new Float32Array(n * ROW);
+    for (let i = 0; i < n; i++) {
+      const row = rows.subarray((i * k + index) * ROW, (i * k + index + 1) * ROW);
+      previous.set(row, i * ROW);
+      const pen = row[2]! === 1 ? Pen.down : row[3]! === 1 ? Pen.up : Pen.end;
+      let density = logDensity(mixture, i, row[0]!, row[1]!);
+      if (index < k - 1 || pen !== Pen.down) density += logPen[i * PEN_STATES + pen]!;
+      logLikelihood[i] = logLikelihood[i]! + density;
+    }
+  }
+  return { n, k, rows, state, logPen, logLikelihood };
+}
+
+/** The drawings `chosen`, in that order; repeats allowed. */
+export function selectBegun(begun: Begun, chosen: readonly number[]): Begun {
+  return {
+    n: chosen.length,
+    k: begun.k,
+    rows: selectRows(begun.rows, begun.k * ROW, chosen),
+    state: selectState(begun.state, chosen),
+    logPen: selectRows(begun.logPen, PEN_STATES, chosen),
+    logLikelihood: Float64Array.from(chosen, (index) => begun.logLikelihood[index]!),
+  };
+}
+
+/**
+ * Each begun drawing finished with its seed, in canvas units of the input's picture; the given rows count as points. A
+ * drawing that has ended takes no more work. The same seed, weights and device give the same strokes, whatever is
+ * drawn beside them.
+ */
+export async function drawOn(
+  runtime: Runtime,
+  begun: Begun,
+  seeds: BigUint64Array,
+  settings: SampleSettings,
+  { turn = NO_TURN, onRow, onEnd }: Watching = {},
+): Promise<Drawing[]> {
+  const { n, k: given } = begun;
+  const { maxPoints, temperature, penTemperature } = settings;
+  if (given > maxPoints) throw new Error(`${given} points are given, and a drawing has ${maxPoints} at most.`);
+  const streams = new Streams(seeds);
+  const table = new Float32Array(n * maxPoints * DRAWN);
+  const lengths = new Int32Array(n).fill(given);
+  const ended = new Uint8Array(n);
+  const cell = (drawing: number, row: number): number => (drawing * maxPoints + row) * DRAWN;
+  const soFar = (index: number): Drawing => {
+    const drawn = table.subarray(cell(index, 0), cell(index, lengths[index]!));
+    return { strokes: strokesOf(drawn, runtime.info.sequence), ended: ended[index] === 1 };
+  };
+
+  let state = begun.state;
+  let rows = given > 0 ? lastRows(begun) : startRows(runtime.info, n);
+  for (let i = 0; given > 0 && i < n; i++) {
+    if (rows[i * ROW + 2 + Pen.down] === 1) {
+      const chance = streams.uniform(i, (given - 1) * USES + PEN_USE);
+      if (choose(begun.logPen, i * PEN_STATES, Pen.end, chance, penTemperature) === Pen.up) {
+        rows[i * ROW + 2 + Pen.down] = 0;
+        rows[i * ROW + 2 + Pen.up] = 1;
+      }
+    }
+    for (let row = 0; row < given; row++) {
+      const from = (i * given + row) * ROW;
+      table.set([begun.rows[from]!, begun.rows[from + 1]!, begun.rows[from + 2 + Pen.up]!], cell(i, row));
+    }
+    table[cell(i, given - 1) + 2] = rows[i * ROW + 2 + Pen.up]!;
+  }
+
+  let going = Array.from({ length: n }, (_, index) => index);
+  for (let row = given; row <= maxPoints && going.length > 0; row++) {
+    await turn();
+    const [mixture, after] = await runtime.step(rows, state);
+    state = after;
+    if (row === 0) for (let i = 0; i < going.length; i++) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
+    const kept: number[] = [];
+    const next = new Float32Array(going.length * ROW);
+    going.forEach((drawing, i) => {
+      const chance = (use: number): number => streams.uniform(drawing, row * USES + use);
+      const pen = choose(mixture.logPen, i * PEN_STATES, PEN_STATES, chance(PEN_USE), penTemperature);
+      if (pen === Pen.end) {
+        ended[drawing] = 1;
+        onEnd?.(drawing, soFar(drawing));
+      } else if (row < maxPoints) {
+        const at = kept.push(i) * ROW - ROW;
+        drawOffset(mixture, i, chance, temperature, next, at);
+        next[at + 2 + pen] = 1;
+        table.set([next[at]!, next[at + 1]!, pen === Pen.up ? 1 : 0], cell(drawing, row));
+        lengths[drawing] = lengths[drawing]! + 1;
+      }
+    });
+    rows = next.subarray(0, kept.length * ROW);
+    if (kept.length < going.length) {
+      going = kept.map((i) => going[i]!);
+      state = selectState(state, kept);
+    }
+    onRow?.(going, soFar);
+  }
+  return Array.from({ length: n }, (_, index) => soFar(index));
+}
+
+function lastRows({ rows, n, k }: Begun): Float32Array {
+  const last = new Float32Array(n * ROW);
+  for (let i = 0; i < n; i++) last.set(rows.subarray((i * k + k - 1) * ROW, (i + 1) * k * ROW), i * ROW);
+  return last;
+}
+
+/** The strokes of rows (dx, dy, lift) in model units, the canvas's middle being that of a drawing that starts there. */
+function strokesOf(rows: Float32Array, { start, scale }: SequenceSpec): Stroke[] {
+  const middle = start === "centre" ? CANVAS_SIZE / 2 : 0;
+  const strokes: Point[][] = [];
+  let stroke: Point[] = [];
+  let x = 0;
+  let y = 0;
+  const single = Math.fround(scale);
+  const startsWithDot = rows[0] === 0 && rows[1] === 0 && rows[2] === 1;
+  if (start === "first" && !startsWithDot) stroke.push([0, 0]);
+  for (let at = 0; at < rows.length; at += DRAWN) {
+    x += Math.fround(rows[at]! * single);
+    y += Math.fround(rows[at + 1]! * single);
+    stroke.push([Math.fround(Math.fround(x) + middle), Math.fround(Math.fround(y) + middle)]);
+    if (rows[at + 2]! > 0.5) {
+      strokes.push(stroke);
+      stroke = [];
+    }
+  }
+  if (stroke.length > 0) strokes.push(stroke);
+  return strokes;
+}
+
+/** One of `count` log probabilities that begin at `from`, by a chance in [0, 1). */
+export function choose(
+  logProbability: Float32Array,
+  from: number,
+  count: number,
+  chance: number,
+  temperature: number,
+): number {
+  let best = 0;
+  for (let index = 1; index < count; index++) {
+    if (logProbability[from + index]! > logProbability[from + best]!) best = index;
+  }
+  if (temperature === 0) return best;
+  const highest = logProbability[from + best]! / temperature;
+  const weight = (index: number): number => Math.exp(logProbability[from + index]! / temperature - highest);
+  let total = 0;
+  for (let index = 0; index < count; index++) total += weight(index);
+  const wanted = chance * total;
+  let cumulative = 0;
+  for (let index = 0; index < count - 1; index++) {
+    cumulative += weight(index);
+    if (cumulative > wanted) return index;
+  }
+  return count - 1;
+}
+
+/** Draws the offset of drawing `i` into `rows` at `at`; the roundings are those of the Python sampler. */
+function drawOffset(
+  mixture: Mixture,
+  i: number,
+  chance: (use: number) => number,
+  temperature: number,
+  rows: Float32Array,
+  at: number,
+): void {
+  const from = i * mixture.components;
+  const chosen = from + choose(mixture.logPi, from, mixture.components, chance(0), temperature);
+  const rho = mixture.rho[chosen]!;
+  const sharpness = Math.sqrt(temperature);
+  const sigmaX = Math.fround(Math.exp(mixture.logSigmaX[chosen]!)) * sharpness;
+  const sigmaY = Math.fround(Math.exp(mixture.logSigmaY[chosen]!)) * sharpness;
+  const radius = Math.sqrt(-2 * Math.log1p(-chance(2)));
+  const angle = 2 * Math.PI * chance(3);
+  const first = radius * Math.cos(angle);
+  const second = radius * Math.sin(angle);
+  const across = rho * first + Math.fround(Math.sqrt(Math.fround(1 - Math.fround(rho * rho)))) * second;
+  rows[at] = mixture.muX[chosen]! + sigmaX * first;
+  rows[at + 1] = mixture.muY[chosen]! + sigmaY * across;
+}
+
+/** Log density of an offset in model units, in nats (Graves 2013, eqs. 24-25). */
+function logDensity(mixture: Mixture, i: number, x: number, y: number): number {
+  const { components } = mixture;
+  const each = new Float64Array(components);
+  let highest = -Infinity;
+  for (let c = 0; c < components; c++) {
+    const at = i * components + c;
+    const rho = mixture.rho[at]!;
+    const dx = (x - mixture.muX[at]!) * Math.exp(-mixture.logSigmaX[at]!);
+    const dy = (y - mixture.muY[at]!) * Math.exp(-mixture.logSigmaY[at]!);
+    const rest = (1 - rho) * (1 + rho);
+    each[c] =
+      mixture.logPi[at]! -
+      0.5 * ((dx - rho * dy) ** 2 / rest + dy * dy) -
+      mixture.logSigmaX[at]! -
+      mixture.logSigmaY[at]! -
+      0.5 * Math.log(rest);
+    highest = Math.max(highest, each[c]!);
+  }
+  let sum = 0;
+  for (let c = 0; c < components; c++) sum += Math.exp(each[c]! - highest);
+  return highest + Math.log(sum) - Math.log(2 * Math.PI);
+}

@@ -1,0 +1,152 @@
+import gpuModule from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
+import gpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
+import cpuModule from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import cpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import { Atlas } from "../core/atlas";
+import { Model } from "../core/model";
+import { Prior } from "../core/prior";
+import { type ModelInfo, readConfig, startRows } from "../core/runtime";
+import { EngineError } from "./api";
+import { Downloads, unzipped } from "./download";
+import { GRAPH_FILES, GraphError, type Graphs, OnnxRuntime, type Ort } from "./onnx";
+
+/** More threads than this do not make a decoder of this size faster. */
+const MOST_THREADS = 4;
+/** Threads wait for each other at every row: where they compete for cores, one alone is several times faster. */
+const CORES_A_THREAD = 2;
+
+type Device = "wasm" | "webgpu";
+
+export interface Loaded {
+  readonly model: Model;
+  readonly device: Device;
+  readonly threads: number;
+  readonly notice: string;
+}
+
+/** Loads the runtime and a model folder. Throws an `EngineError` that names the file that is wrong. */
+export async function loadModel(
+  base: string,
+  device: Device,
+  onProgress: (loaded: number, total: number) => void,
+): Promise<Loaded> {
+  const folder = base.endsWith("/") ? base : `${base}/`;
+  const downloads = new Downloads(onProgress);
+  const optional = async (file: string): Promise<Uint8Array<ArrayBuffer> | null> => {
+    try {
+      return await downloads.read(new URL(file, folder).href);
+    } catch (error) {
+      throw new EngineError(`${file} cannot be loaded (${reason(error)}); check that the server is running.`);
+    }
+  };
+  const required = async (file: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const bytes = await optional(file);
+    if (bytes === null) throw new EngineError(`${file} is missing from the model's folder; copy the whole folder.`);
+    return bytes;
+  };
+  const info = parsed("config.json", await required("config.json"), (bytes) => readConfig(new TextDecoder().decode(bytes)));
+  const gpu = device === "webgpu" && (await hasGpu());
+  const sees = info.encoder !== "none";
+  const [binary, encoder, start, decoder, prior, atlas] = await Promise.all([
+    runtimeBinary(downloads, gpu),
+    sees ? required(GRAPH_FILES.encoder) : null,
+    required(GRAPH_FILES.start),
+    required(GRAPH_FILES.decoder),
+    sees ? optional("prior.npz") : null,
+    sees ? optional("atlas.npz") : null,
+  ]);
+  const graphs: Graphs = { encoder, start, decoder };
+  const parts = {
+    prior: prior && parsed("prior.npz", prior, (bytes) => Prior.read(bytes)),
+    atlas: atlas && parsed("atlas.npz", atlas, (bytes) => Atlas.read(bytes)),
+  };
+  if (parts.prior !== null && parts.prior.zSize !== info.zSize) throw strange("prior.npz");
+  if (parts.atlas !== null && parts.atlas.zSize !== info.zSize) throw strange("atlas.npz");
+  const loaded = (runtime: OnnxRuntime, own: Omit<Loaded, "model">): Loaded => ({
+    model: new Model(runtime, parts.prior, parts.atlas),
+    ...own,
+  });
+  if (!gpu) {
+    const notice = device === "webgpu" ? "This browser offers no WebGPU here, so the model runs on the processor." : "";
+    const { ort, threads } = await startOrt(binary, false);
+    return loaded(await runtimeOf(ort, graphs, info, "wasm"), { device: "wasm", threads, notice });
+  }
+  try {
+    const { ort, threads } = await startOrt(binary, true);
+    return loaded(await runtimeOf(ort, graphs, info, "webgpu"), { device: "webgpu", threads, notice: "" });
+  } catch {
+    const { ort, threads } = await startOrt(await runtimeBinary(downloads, false), false);
+    const notice = "WebGPU cannot run this model here, so it runs on the processor.";
+    return loaded(await runtimeOf(ort, graphs, info, "wasm"), { device: "wasm", threads, notice });
+  }
+}
+
+async function hasGpu(): Promise<boolean> {
+  try {
+    return "gpu" in navigator && (await navigator.gpu.requestAdapter()) !== null;
+  } catch {
+    return false;
+  }
+}
+
+async function runtimeBinary(downloads: Downloads, gpu: boolean): Promise<Uint8Array<ArrayBuffer>> {
+  const url = gpu ? gpuBinary : cpuBinary;
+  const file = import.meta.env.PROD ? `${url}.gz` : url;
+  try {
+    const bytes = await downloads.read(new URL(file, import.meta.url).href);
+    if (bytes === null) throw new Error("it is missing");
+    // A server may say that the file is compressed, which the browser then undoes by itself.
+    return bytes[0] === 0x1f ? await unzipped(bytes) : bytes;
+  } catch (error) {
+    const name = file.split("/").at(-1)!;
+    throw new EngineError(`${name}, with which models run, cannot be loaded (${reason(error)}); reload the page.`);
+  }
+}
+
+async function startOrt(binary: Uint8Array, gpu: boolean): Promise<{ ort: Ort; threads: number }> {
+  const ort: Ort = gpu ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+  const spare = Math.floor((navigator.hardwareConcurrency || 1) / CORES_A_THREAD);
+  const threads = globalThis.crossOriginIsolated ? Math.min(MOST_THREADS, Math.max(1, spare)) : 1;
+  ort.env.wasm.numThreads = threads;
+  ort.env.wasm.wasmBinary = binary;
+  ort.env.wasm.wasmPaths = { mjs: new URL(gpu ? gpuModule : cpuModule, import.meta.url).href };
+  return { ort, threads };
+}
+
+async function runtimeOf(ort: Ort, graphs: Graphs, info: ModelInfo, provider: Device): Promise<OnnxRuntime> {
+  let runtime: OnnxRuntime;
+  try {
+    runtime = await OnnxRuntime.create(ort, graphs, info, provider);
+  } catch (error) {
+    if (error instanceof GraphError) throw new EngineError(`${error.file} is damaged; copy the model's folder again.`);
+    throw error;
+  }
+  try {
+    // A first row finds out whether the files fit each other, and later ones are faster.
+    const { size } = info.raster;
+    const codes =
+      info.encoder === "none" || info.encoder === "rnn"
+        ? new Float32Array(info.zSize)
+        : await runtime.encodeInk(new Float32Array(size * size), 1);
+    await runtime.step(startRows(info, 1), await runtime.start(codes, 1));
+  } catch {
+    throw new EngineError("The model's graphs do not fit its config.json; export the model again.");
+  }
+  return runtime;
+}
+
+function parsed<T>(file: string, bytes: Uint8Array, read: (bytes: Uint8Array) => T): T {
+  try {
+    return read(bytes);
+  } catch (error) {
+    throw new EngineError(`${file} cannot be read (${reason(error)}); copy the model's folder again.`);
+  }
+}
+
+function strange(file: string): EngineError {
+  return new EngineError(`${file} belongs to another model; copy the model's folder again.`);
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,73 @@
+import type { DrawSettings } from "../core/types";
+import { DEFAULT_SETTINGS } from "../core/types";
+import { Cell } from "./cell";
+import { stored, store } from "./storage";
+
+export type Theme = "system" | "light" | "dark";
+
+export interface Settings {
+  readonly temperature: number;
+  readonly candidates: number;
+  /** Share of the variance that things drawn from nothing have. */
+  readonly spread: number;
+  readonly device: "wasm" | "webgpu";
+  /** Times the speed of a hand; 0 shows drawings at once. */
+  readonly pace: number;
+  readonly theme: Theme;
+}
+
+export const DEFAULTS: Settings = {
+  temperature: DEFAULT_SETTINGS.temperature,
+  candidates: DEFAULT_SETTINGS.candidates,
+  spread: 0.6,
+  device: "wasm",
+  pace: 1,
+  theme: "system",
+};
+
+/** Paces that can be chosen, with their names. */
+export const PACES: readonly (readonly [number, string])[] = [
+  [0.5, "Slow"],
+  [1, "Like a hand"],
+  [2.5, "Quick"],
+  [0, "At once"],
+];
+
+const PLACE = "settings";
+
+/** The settings, kept from visit to visit. */
+export function rememberedSettings(): Cell<Settings> {
+  const settings = new Cell(checked(stored(PLACE)));
+  settings.watch((value) => store(PLACE, JSON.stringify(value)));
+  return settings;
+}
+
+/** What storage holds, where it makes sense, over the defaults. */
+export function checked(text: string | null): Settings {
+  let given: Partial<Record<keyof Settings, unknown>> = {};
+  try {
+    const value: unknown = JSON.parse(text ?? "{}");
+    if (typeof value === "object" && value !== null) given = value;
+  } catch {
+    return DEFAULTS;
+  }
+  const within = (value: unknown, low: number, high: number, usual: number): number =>
+    typeof value === "number" && value >= low && value <= high ? value : usual;
+  return {
+    temperature: within(given.temperature, 0, 1, DEFAULTS.temperature),
+    candidates: Math.round(within(given.candidates, 1, 8, DEFAULTS.candidates)),
+    spread: within(given.spread, 0, 1, DEFAULTS.spread),
+    device: given.device === "webgpu" ? "webgpu" : "wasm",
+    pace: PACES.some(([pace]) => pace === given.pace) ? (given.pace as number) : DEFAULTS.pace,
+    theme: given.theme === "light" || given.theme === "dark" ? given.theme : "system",
+  };
+}
+
+export function drawSettings({ temperature, candidates }: Settings): DrawSettings {
+  return { ...DEFAULT_SETTINGS, temperature, candidates };
+}
+
+/** One drawing a code, shown as it grows: for what follows a pointer or a slider. */
+export function liveSettings({ temperature }: Settings): DrawSettings {
+  return { ...DEFAULT_SETTINGS, temperature, candidates: 1 };
+}

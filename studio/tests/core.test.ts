@@ -1,0 +1,218 @@
+import { zipSync } from "fflate";
+import { describe, expect, it } from "vitest";
+import { boundsOf, fitted, frameOf, pointCount, reframed, simplified } from "../src/core/geometry";
+import { numbers, readNpz, texts } from "../src/core/npz";
+import { Prior } from "../src/core/prior";
+import { drawingSeeds, mixed, Normals, Streams, uniform } from "../src/core/random";
+import { DEFAULT_RASTER, render } from "../src/core/raster";
+import { Pen, readConfig, selectState } from "../src/core/runtime";
+import { begin, choose, drawOn } from "../src/core/sampler";
+import type { Drawing, Stroke } from "../src/core/types";
+import { pack, unpack } from "../src/engine/protocol";
+import { bundled, golden, inkOf } from "./core-node";
+import { Scripted } from "./core-scripted";
+
+describe("random numbers", () => {
+  const cases = golden<{
+    counters: string[];
+    mixed: string[];
+    uniform: number[];
+    seeds: string[];
+    places: number[];
+    of_streams: number[][];
+  }>("random");
+
+  it("are those of Python, bit for bit", () => {
+    expect(cases.counters.map((counter) => String(mixed(BigInt(counter))))).toEqual(cases.mixed);
+    expect(cases.counters.map((counter) => uniform(BigInt(counter)))).toEqual(cases.uniform);
+    const seeds = drawingSeeds(7, 4);
+    expect([...seeds].map(String)).toEqual(cases.seeds);
+    const streams = new Streams(seeds);
+    expect([0, 1, 2, 3].map((stream) => cases.places.map((place) => streams.uniform(stream, place)))).toEqual(
+      cases.of_streams,
+    );
+  });
+
+  it("are normal where they should be, the same for the same seed", () => {
+    const normals = new Normals(1, 2);
+    const values = Array.from({ length: 4000 }, () => normals.next());
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+    expect(Math.abs(mean)).toBeLessThan(0.05);
+    expect(Math.abs(square - 1)).toBeLessThan(0.07);
+    expect(new Normals(1, 2).next()).toBe(values[0]);
+    expect(new Normals(1, 3).next()).not.toBe(values[0]);
+  });
+});
+
+describe("geometry", () => {
+  const drawing: Drawing = {
+    strokes: [
+      [
+        [10, 20],
+        [110, 20],
+      ],
+      [[60, 70]],
+    ],
+  };
+
+  it("fits a drawing to the canvas", () => {
+    const { strokes } = fitted(drawing);
+    expect(boundsOf(strokes)).toEqual({ left: 0, top: 0, right: 255, bottom: 127.5 });
+    expect(fitted({ strokes: [[[5, 5]]] }).strokes).toEqual([[[0, 0]]]);
+    expect(fitted({ strokes: [] }).strokes).toEqual([]);
+  });
+
+  it("moves from one frame into another and back", () => {
+    const own = frameOf(drawing.strokes);
+    const other = { side: 50, centre: [1, 2] as const };
+    expect(frameOf(reframed(drawing.strokes, own, other))).toEqual(other);
+  });
+
+  it("simplifies a stroke and keeps its corners", () => {
+    const stroke: Stroke = Array.from({ length: 201 }, (_, i) => (i <= 100 ? [i, Math.sin(i) * 0.2] : [100, i - 100]));
+    const [simple] = simplified([stroke], 2);
+    expect(simple).toEqual([stroke[0], stroke[100], stroke[200]]);
+  });
+});
+
+describe("ink", () => {
+  const cases = golden<(Drawing & { ink: string })[]>("ink");
+
+  it("is what the encoder was trained on", () => {
+    const errors = cases.map(({ strokes, ink }) => {
+      const [own, wanted] = [render({ strokes }), inkOf(ink)];
+      const apart = own.map((value, pixel) => Math.abs(value - wanted[pixel]!));
+      const inked = wanted.filter((value) => value > 0).length;
+      return { mean: apart.reduce((sum, value) => sum + value, 0) / inked, most: Math.max(...apart) };
+    });
+    for (const { mean, most } of errors) {
+      expect(mean).toBeLessThan(6);
+      expect(most).toBeLessThan(16);
+    }
+  });
+
+  it("is blank without strokes, and shows a dot", () => {
+    expect(render({ strokes: [] }).every((value) => value === 0)).toBe(true);
+    expect(Math.max(...render({ strokes: [[[7, 7]]] }))).toBeGreaterThan(100);
+  });
+
+  it("has wider lines where the model wants them", () => {
+    const strokes: Stroke[] = [
+      [
+        [0, 0],
+        [10, 0],
+      ],
+    ];
+    const inked = (line: number): number => render({ strokes }, { ...DEFAULT_RASTER, line }).reduce((a, b) => a + b);
+    expect(inked(3)).toBeGreaterThan(1.8 * inked(1));
+  });
+});
+
+describe("the sampler", () => {
+  interface Choice {
+    temperature: number;
+    pen_temperature: number;
+    seed: number;
+    row: number;
+    mixture: Record<string, number[]>;
+    pen: number[];
+    offsets: number[];
+  }
+
+  it.each(golden<Choice[]>("choices"))("chooses as Python does at temperature $temperature", async (given) => {
+    const streams = new Streams(drawingSeeds(given.seed, given.pen.length));
+    const logPen = Float32Array.from(given.mixture["log_pen"]!);
+    const pens = given.pen.map((_, i) => choose(logPen, 3 * i, 3, streams.uniform(i, 4 * given.row + 1), given.pen_temperature));
+    expect(pens).toEqual(given.pen);
+
+    // The row is drawn by the sampler itself, with the pen held down until then.
+    const runtime = new Scripted(given.pen.length, given.row, given.mixture);
+    const begun = await begin(runtime, new Float32Array(0), new Float32Array(0), given.pen.length);
+    const settings = { temperature: given.temperature, penTemperature: 0, maxPoints: given.row + 1 };
+    await drawOn(runtime, begun, drawingSeeds(given.seed, given.pen.length), settings);
+    runtime.lastOffsets.forEach((value, index) => expect(value).toBeCloseTo(given.offsets[index]!, 5));
+  });
+
+  it("tells what there is after each row, and stops where it is given up", async () => {
+    const runtime = new Scripted(2, 5, golden<Choice[]>("choices")[0]!.mixture);
+    const begun = await begin(runtime, new Float32Array(0), new Float32Array(0), 2);
+    const settings = { temperature: 0.2, penTemperature: 0, maxPoints: 6 };
+    const lengths: number[] = [];
+    const drawings = await drawOn(runtime, begun, drawingSeeds(1, 2), settings, {
+      onRow: (going, soFar) => lengths.push(...going.map((index) => pointCount(soFar(index).strokes))),
+    });
+    expect(lengths.slice(0, 6)).toEqual([1, 1, 2, 2, 3, 3]);
+    expect(drawings.map(({ ended }) => ended)).toEqual([false, false]);
+    const turn = (): Promise<void> => Promise.reject(new Error("given up"));
+    await expect(drawOn(runtime, begun, drawingSeeds(1, 2), settings, { turn })).rejects.toThrow("given up");
+  });
+
+  it("keeps the states of the drawings that go on", () => {
+    const values = { data: Float32Array.from([1, 2, 3, 4, 5, 6]), dims: [3, 2] };
+    const { moving } = selectState({ fixed: [], moving: [values] }, [2, 0, 0]);
+    expect(moving[0]).toEqual({ data: Float32Array.from([5, 6, 1, 2, 1, 2]), dims: [3, 2] });
+    expect(Pen.end).toBe(2);
+  });
+});
+
+describe("files of numbers", () => {
+  it("are read with the kinds of numbers that a prior has", () => {
+    const arrays = readNpz(bundled("prior.npz"));
+    const [categories, z] = [texts(arrays, "categories"), arrays.get("means")!.shape[2]!];
+    expect(categories).toContain("pig");
+    expect(numbers(arrays, "means").length).toBe(categories.length * arrays.get("means")!.shape[1]! * z);
+    expect([...numbers(arrays, "shares")].reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 6);
+    expect(() => numbers(arrays, "categories")).toThrow("holds no numbers");
+    expect(() => numbers(arrays, "codes")).toThrow("no array codes");
+  });
+
+  it("are refused where they are something else", () => {
+    expect(() => readNpz(new TextEncoder().encode("<html>"))).toThrow();
+    expect(() => readNpz(zipSync({ "a.npy": new Uint8Array(40) }))).toThrow("not one of numpy");
+  });
+
+  it("give the settings of a model", () => {
+    const info = readConfig(new TextDecoder().decode(bundled("config.json")));
+    expect(info.raster).toEqual(DEFAULT_RASTER);
+    expect(() => readConfig("{}")).toThrow("not the configuration");
+    expect(() => readConfig('{"version": 1}')).toThrow("missing");
+  });
+});
+
+describe("the prior", () => {
+  const prior = Prior.read(bundled("prior.npz"));
+  const cases = golden<{ codes: number[]; log_densities: number[][]; likeliest: string[] }>("prior");
+  const codes = cases.log_densities.map((_, i) =>
+    Float32Array.from(cases.codes.slice(i * prior.zSize, (i + 1) * prior.zSize)),
+  );
+
+  it("has the densities of Python", () => {
+    codes.forEach((code, i) => {
+      const own = prior.logDensities(code);
+      cases.log_densities[i]!.forEach((density, c) => {
+        expect(Math.abs(own[c]! - density)).toBeLessThan(1e-3 + 1e-6 * Math.abs(density));
+      });
+      const posterior = prior.posterior(code);
+      expect(prior.categories[posterior.indexOf(Math.max(...posterior))]).toBe(cases.likeliest[i]);
+    });
+  });
+
+  it("takes its own samples for what they are", () => {
+    const index = prior.index("pig");
+    const sure = Array.from({ length: 10 }, (_, i) => prior.posterior(prior.sample(index, new Normals(3, i)))[index]!);
+    expect(sure.filter((share) => share > 0.9).length).toBeGreaterThan(8);
+    expect(() => prior.index("unicorn horn")).toThrow("knows no unicorn horn");
+  });
+});
+
+describe("drawings between threads", () => {
+  it("arrive as they were", () => {
+    const drawings: Drawing[] = [
+      { strokes: [[[0.1, 2]], [[3, 4], [5, 6]]], category: "pig", ended: true },
+      { strokes: [[[7, 8]]] },
+    ];
+    expect(unpack(pack(drawings))).toEqual(drawings);
+    expect(unpack(pack([]))).toEqual([]);
+  });
+});
