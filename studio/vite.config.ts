@@ -11,18 +11,20 @@ const OUT = join(ROOT, "../src/sketch_pix2seq/studio/page");
 /** What the built page depends on; `build.json` has a hash of it, so that a test can tell a page that is not of it. */
 const SOURCES = ["index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts"];
 
-const MIT = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-persons to whom the Software is furnished to do so, subject to the following conditions:
+const MIT = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+associated documentation files (the "Software"), to deal in the Software without restriction, including
+without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the
+following conditions:
 
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-Software.
+The above copyright notice and this permission notice shall be included in all copies or substantial
+portions of the Software.
 
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
-WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
-COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
-OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT
+LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO
+EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER
+IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE
+USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
 /** Settings that the page and the library share: names that stay the same from build to build, any folder of a host. */
 const shared = {
@@ -94,13 +96,19 @@ function bundledModel(): Plugin {
 }
 
 function licenses(): string {
-  const own = (name: string, file: string): string => readFileSync(join(ROOT, "node_modules", name, file), "utf-8").trim();
+  const own = (name: string, file: string): string => {
+    return readFileSync(join(ROOT, "node_modules", name, file), "utf-8").trim();
+  };
   const onnxruntime = [
     `MIT License\n\nCopyright (c) Microsoft Corporation\n\n${MIT}`,
     "What ONNX Runtime itself is built with, and under which licences:",
     "https://github.com/microsoft/onnxruntime/blob/main/ThirdPartyNotices.txt",
   ].join("\n\n");
-  const parts = { "onnxruntime-web": onnxruntime, fflate: own("fflate", "LICENSE"), gifenc: own("gifenc", "LICENSE.md") };
+  const parts = {
+    "onnxruntime-web": onnxruntime,
+    fflate: own("fflate", "LICENSE"),
+    gifenc: own("gifenc", "LICENSE.md"),
+  };
   const packages = Object.entries(parts).map(([name, text]) => {
     const { version } = JSON.parse(own(name, "package.json")) as { version: string };
     return `${name} ${version}\n${"=".repeat(name.length + version.length + 1)}\n\n${text}\n`;

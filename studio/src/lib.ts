@@ -7,7 +7,7 @@
  */
 
 import { DEFAULT_SETTINGS, type Drawing, type DrawSettings, type Stroke } from "./core/types";
-import { type Engine, EngineError, type EngineInfo } from "./engine/api";
+import { type DrawRequest, type Engine, EngineError, type EngineInfo } from "./engine/api";
 import { loadEngine } from "./engine/client";
 
 export { EngineError };
@@ -39,8 +39,8 @@ export interface CompleteOptions extends Omit<DrawOptions, "onRow"> {
 }
 
 /** Loads a model folder by its address, relative to the page. Rejects with an `EngineError` that says what is wrong. */
-export async function load(folder = "./model/", { device = "wasm", ...options }: ModelOptions = {}): Promise<SketchModel> {
-  return new SketchModel(await loadEngine({ base: folder, device, ...options }));
+export async function load(folder = "./model/", options: ModelOptions = {}): Promise<SketchModel> {
+  return new SketchModel(await loadEngine({ base: folder, device: "wasm", ...options }));
 }
 
 /** A model that is loaded and draws in a worker of its own. */
@@ -98,7 +98,7 @@ function drawingOf(strokes: Strokes): Drawing {
   return "strokes" in strokes ? strokes : { strokes };
 }
 
-function requestOf(samples: number, { seed = 0, signal, onRow, ...given }: DrawOptions): Parameters<Engine["redraw"]>[1] {
+function requestOf(samples: number, { seed = 0, signal, onRow, ...given }: DrawOptions): DrawRequest {
   const settings = { ...DEFAULT_SETTINGS, ...given, ...(onRow && { candidates: 1 }) };
   return {
     samples,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { Completer } from "../src/core/complete";
-import { meanSquare } from "../src/core/atlas";
+import { Atlas, meanSquare } from "../src/core/atlas";
 import { boundsOf, frameOf, pointCount } from "../src/core/geometry";
 import { Model } from "../src/core/model";
 import { Prior } from "../src/core/prior";
@@ -25,10 +25,14 @@ const each = [codes.slice(0, z), codes.slice(z)];
 
 let runtime: OnnxRuntime;
 let model: Model;
+/** With a map to compare with. */
+let completer: Completer;
 
 beforeAll(async () => {
   runtime = await bundledRuntime();
-  model = new Model(runtime, Prior.read(bundled("prior.npz")), null);
+  const prior = Prior.read(bundled("prior.npz"));
+  model = new Model(runtime, prior, null);
+  completer = new Completer(new Model(runtime, prior, Atlas.read(bundled("atlas.npz"))));
 }, 180_000);
 
 /** The same strokes: as many points, each within a twentieth of a canvas unit. */
@@ -107,7 +111,7 @@ describe("a model in the page", { timeout: 180_000 }, () => {
   it("goes on with what is drawn, from its last point on", async () => {
     const started: Drawing = { strokes: pig.strokes.slice(0, 2) };
     const request = { samples: 3, seed: 2, settings: quick, category: "pig", penDown: false };
-    const completions = await new Completer(model).complete(started, request);
+    const completions = await completer.complete(started, request);
     expect(completions).toHaveLength(3);
     for (const { drawing, started: count } of completions) {
       expect(count).toBe(2);
@@ -115,10 +119,19 @@ describe("a model in the page", { timeout: 180_000 }, () => {
       expect(drawing.category).toBe("pig");
       expect(pointCount(drawing.strokes)).toBeGreaterThan(pointCount(started.strokes));
     }
-    const held = await new Completer(model).complete(started, { ...request, penDown: true });
+    const held = await completer.complete(started, { ...request, penDown: true });
     for (const { drawing } of held) {
       expect(drawing.strokes[1]!.slice(0, started.strokes[1]!.length)).toEqual(started.strokes[1]);
     }
+  });
+
+  it("imagines and goes on alike with a map and without", async () => {
+    const mapped = new Model(runtime, model.prior, Atlas.read(bundled("atlas.npz")));
+    const [drawing] = await mapped.imagine("pig", { samples: 1, seed: 3, settings: quick });
+    expect(drawing!.category).toBe("pig");
+    const request = { samples: 1, seed: 2, settings: quick, category: "pig", penDown: false };
+    const [completion] = await new Completer(model).complete({ strokes: pig.strokes.slice(0, 1) }, request);
+    expect(completion!.drawing.strokes[0]).toEqual(pig.strokes[0]);
   });
 
   it("sees a drawing of 2,000 points as one of few", async () => {
@@ -133,13 +146,13 @@ describe("a model in the page", { timeout: 180_000 }, () => {
     const [many, few] = await model.encode([dense, pig]);
     expect(meanSquare(many!, few!)).toBeLessThan(0.005);
     const request = { samples: 1, seed: 2, settings: quick, category: null, penDown: false };
-    const [completion] = await new Completer(model).complete(dense, request);
+    const [completion] = await completer.complete(dense, request);
     expect(completion!.drawing.strokes.slice(0, dense.strokes.length)).toEqual(dense.strokes);
   });
 
   it("says what is wrong with nothing", async () => {
     await expect(model.encode([{ strokes: [] }])).rejects.toThrow("nothing drawn");
     const request = { samples: 1, seed: 2, settings: quick, category: null, penDown: false };
-    await expect(new Completer(model).complete({ strokes: [] }, request)).rejects.toThrow("draw a first stroke");
+    await expect(completer.complete({ strokes: [] }, request)).rejects.toThrow("draw a first stroke");
   });
 });

@@ -1,5 +1,6 @@
 import { zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
+import { Atlas } from "../src/core/atlas";
 import { boundsOf, fitted, frameOf, pointCount, reframed, simplified } from "../src/core/geometry";
 import { numbers, readNpz, texts } from "../src/core/npz";
 import { Prior } from "../src/core/prior";
@@ -11,6 +12,15 @@ import type { Drawing, Stroke } from "../src/core/types";
 import { pack, unpack } from "../src/engine/protocol";
 import { bundled, golden, inkOf } from "./core-node";
 import { Scripted } from "./core-scripted";
+
+function npzOf(arrays: Record<string, [kind: string, shape: number[], data: ArrayBufferView]>): Uint8Array {
+  const file = ([kind, shape, data]: [string, number[], ArrayBufferView]): Uint8Array => {
+    const text = `{'descr': '${kind}', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`.padEnd(117) + "\n";
+    const head = [0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, text.length, 0, ...new TextEncoder().encode(text)];
+    return Uint8Array.from([...head, ...new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]);
+  };
+  return zipSync(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${name}.npy`, file(array)])));
+}
 
 describe("random numbers", () => {
   const cases = golden<{
@@ -123,7 +133,9 @@ describe("the sampler", () => {
   it.each(golden<Choice[]>("choices"))("chooses as Python does at temperature $temperature", async (given) => {
     const streams = new Streams(drawingSeeds(given.seed, given.pen.length));
     const logPen = Float32Array.from(given.mixture["log_pen"]!);
-    const pens = given.pen.map((_, i) => choose(logPen, 3 * i, 3, streams.uniform(i, 4 * given.row + 1), given.pen_temperature));
+    const pens = given.pen.map((_, i) => {
+      return choose(logPen, 3 * i, 3, streams.uniform(i, 4 * given.row + 1), given.pen_temperature);
+    });
     expect(pens).toEqual(given.pen);
 
     // The row is drawn by the sampler itself, with the pen held down until then.
@@ -203,6 +215,47 @@ describe("the prior", () => {
     const sure = Array.from({ length: 10 }, (_, i) => prior.posterior(prior.sample(index, new Normals(3, i)))[index]!);
     expect(sure.filter((share) => share > 0.9).length).toBeGreaterThan(8);
     expect(() => prior.index("unicorn horn")).toThrow("knows no unicorn horn");
+  });
+});
+
+describe("the map", () => {
+  const places = [0.1, 0.1, 0.12, 0.1, 0.9, 0.9, 0.88, 0.9];
+  const written = (codes: number[]): Uint8Array =>
+    npzOf({
+      places: ["<f4", [4, 2], Float32Array.from(places)],
+      category_ids: ["<u2", [4], Uint16Array.from([0, 0, 1, 1])],
+      codes: ["|i1", [codes.length / 3, 3], Int8Array.from(codes)],
+      code_scale: ["<f4", [3], Float32Array.from([0.5, 0.5, 1])],
+      code_offset: ["<f4", [3], Float32Array.from([0, 0, 10])],
+      points: ["<i2", [6, 2], Int16Array.from([0, 0, 255, 0, 0, 9, 1, 1, 2, 2, 3, 3])],
+      stroke_starts: ["<u4", [5], Uint32Array.from([0, 2, 3, 4, 6])],
+      sketch_starts: ["<u4", [5], Uint32Array.from([0, 1, 2, 3, 4])],
+      categories: ["|u1", [13], new TextEncoder().encode('["pig","sun"]')],
+      drawn_by: ["|u1", [6], new TextEncoder().encode("people")],
+    });
+  const atlas = Atlas.read(written([2, 0, 0, 4, 0, 0, 0, 100, 0, 0, 120, 0]));
+
+  it("has its drawings and their codes", () => {
+    expect(atlas.drawnBy).toBe("people");
+    expect(atlas.drawings[0]).toEqual({ strokes: [[[0, 0], [255, 0]]], category: "pig", ended: true });
+    expect(atlas.drawings[3]!.strokes).toEqual([[[2, 2], [3, 3]]]);
+    expect([...atlas.code(1)]).toEqual([2, 0, 10]);
+    expect(atlas.ofCategory("sun")).toEqual([2, 3]);
+  });
+
+  it("finds where a code belongs, and the code of a place", () => {
+    const { at, neighbours } = atlas.locate(Float32Array.from([1.5, 0, 10]), 2);
+    expect(neighbours.map(({ index }) => index).sort()).toEqual([0, 1]);
+    expect(at[0]).toBeCloseTo(0.11, 5);
+    expect([...atlas.codeAt([0.1, 0.1])].map(Math.round)).toEqual([1, 0, 10]);
+    const [x, y] = atlas.codeAt([0.89, 0.9]);
+    expect(x).toBeLessThan(0.01);
+    expect(y).toBeGreaterThan(50);
+    expect(y).toBeLessThan(60);
+  });
+
+  it("is refused where its arrays do not fit", () => {
+    expect(() => Atlas.read(written([2, 0, 0]))).toThrow("do not fit");
   });
 });
 

@@ -23,7 +23,7 @@ from sketch_pix2seq.drawing.runtime import MixtureArrays
 from sketch_pix2seq.drawing.sampler import SampleSettings, _choose, _offsets, begin, draw_on
 from sketch_pix2seq.raster import RasterSpec, render
 from sketch_pix2seq.sequence import mixed, rows_of, uniform
-from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
+from sketch_pix2seq.sketch import FloatArray, Sketch
 
 OUT = Path(__file__).parent / "golden"
 PICTURE = Path(__file__).parents[2] / "examples" / "pig.png"
@@ -78,7 +78,7 @@ def _choices() -> list[dict[str, Any]]:
             )
         )
         streams = mixed(_streams(3, n))
-        chance = uniform(streams[:, None] + np.arange(4 * 9, 4 * 10, dtype=np.uint64))
+        chance = uniform(streams[:, None] + np.arange(4 * 9, 4 * 10).astype(np.uint64))
         offsets = _offsets(mixture, chance, temperature)
         cases.append(
             {
@@ -102,7 +102,8 @@ def _drawings(model: Model) -> dict[str, Any]:
     cases = []
     for settings in (SampleSettings(), SampleSettings(0.0, 0.0), SampleSettings(0.6, 0.8, 40)):
         empty = begin(model.runtime, codes, np.zeros((2, 0, 5), np.float32))
-        cases.append({**_settings(settings), "drawings": list(map(_strokes, draw_on(model.runtime, empty, seeds, settings)))})
+        drawings = draw_on(model.runtime, empty, seeds, settings)
+        cases.append({**_settings(settings), "drawings": list(map(_strokes, drawings))})
     full = cases[0]["drawings"][0]
     rows = rows_of(Sketch(tuple(np.array(s) for s in full["strokes"])), model.info.sequence)[:12]
     given = np.stack([rows, rows])

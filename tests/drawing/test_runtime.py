@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import OnnxRuntime, TorchRuntime, start_rows
+from sketch_pix2seq.drawing.runtime import OnnxRuntime, RuntimeName, TorchRuntime, start_rows
 from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.model.export import load_network
 from sketch_pix2seq.model.folder import CONFIG, DECODER, WEIGHTS, read_info
@@ -58,6 +58,18 @@ def test_state_follows_the_chosen_drawings(folders: dict[str, Path]) -> None:
     whole, _ = runtime.step(rows, state)
     part, _ = runtime.step(rows[:2], state.select(np.array([3, 1])))
     np.testing.assert_allclose(part.mu_x, whole.mu_x[[3, 1]], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_others_are_put_in_the_place_of_some(folders: dict[str, Path], name: RuntimeName) -> None:
+    runtime = load_model(folders["canvas"], runtime=name).runtime
+    codes = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
+    rows = start_rows(runtime.info, 4)
+    expected, _ = runtime.step(rows[:2], runtime.start(codes[2:]))
+    _, state = runtime.step(rows[:2], runtime.start(codes[:2]))
+    state.put(np.array([1, 0]), runtime.start(codes[2:]))
+    found, _ = runtime.step(rows[:2], state)
+    np.testing.assert_allclose(found.mu_x, expected.mu_x[::-1], atol=1e-6)
 
 
 def test_a_folder_gives_the_network_back(folders: dict[str, Path]) -> None:

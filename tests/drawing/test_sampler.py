@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sketch_pix2seq.drawing import sampler
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Posterior, Runtime
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime, Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, begin, draw_codes, draw_on
 from sketch_pix2seq.errors import PictureError, SettingsError, SketchError
 from sketch_pix2seq.evaluation.likelihood import likelihood
@@ -104,6 +105,51 @@ def test_finished_drawings_take_no_more_work_and_long_ones_are_cut() -> None:
         assert drawing.n_points <= 10
         assert drawing.metadata["ended"] or drawing.n_points == 10
     assert not all(d.metadata["ended"] for d in drawings)
+
+
+class Counting(Constant):
+    """Remembers how many codes were begun at a time."""
+
+    def __init__(self, pen: tuple[float, float, float]) -> None:
+        super().__init__(pen)
+        self.begun: list[int] = []
+
+    def start(self, code: FloatArray) -> DrawingState:
+        self.begun.append(len(code))
+        return super().start(code)
+
+
+@pytest.mark.parametrize("each", [1, 3])
+def test_the_next_drawings_take_the_place_of_those_that_have_ended(monkeypatch: pytest.MonkeyPatch, each: int) -> None:
+    settings = SampleSettings(pen_temperature=1, max_points=30)
+    codes = np.arange(40, dtype=np.float32)[:, None]
+    together = draw_codes(Constant((0.5, 0.3, 0.2)), codes, range(40 * each), settings)
+    monkeypatch.setattr(sampler, "_IN_HAND", 12)
+    runtime = Counting((0.5, 0.3, 0.2))
+    drawings = draw_codes(runtime, codes, range(40 * each), settings)
+    assert drawings == together
+    steps = sum(drawing.n_points + bool(drawing.metadata["ended"]) for drawing in drawings)
+    assert max(runtime.widths) == 12
+    assert steps <= sum(runtime.widths) < 1.35 * steps + 12 * 30
+    assert 40 <= sum(runtime.begun) <= 44  # each code once, or little more
+
+
+def test_a_drawing_is_the_same_whatever_is_drawn_beside_it_and_by_how_many(folders: dict[str, Path]) -> None:
+    codes = np.random.default_rng(2).normal(size=(40, 8)).astype(np.float32)
+    settings = SampleSettings(0.5, 1.0, 20)
+    one, two = (OnnxRuntime(folders["canvas"], threads=threads) for threads in (1, 2))
+    assert (len(one.workers(40)), len(two.workers(40)), len(two.workers(8))) == (1, 2, 1)
+    drawings = draw_codes(one, codes, range(80), settings)
+    assert len(drawings) == 80
+    for x, y in zip(drawings, draw_codes(two, codes, range(80), settings), strict=True):
+        np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
+    alone = draw_codes(one, codes[10:11], [20, 21], settings)
+    for x, y in zip(alone, drawings[20:22], strict=True):
+        np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
+
+
+def test_no_codes_are_no_drawings() -> None:
+    assert draw_codes(Constant((0.5, 0.3, 0.2)), np.zeros((0, 1), np.float32), []) == []
 
 
 def rows_of_drawing(drawing: Sketch, info: ModelInfo) -> FloatArray:

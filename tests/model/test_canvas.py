@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from sketch_pix2seq.model.canvas import CELL, STEP, Canvas
@@ -66,6 +67,19 @@ def test_the_window_shows_the_picture_around_the_pen() -> None:
             assert abs(float(window[0, row, column]) - float((corners * weights).sum())) < 1e-4
     laid = window[1]
     assert float(laid[5:10, 4:7].mean()) > 5 * float(laid[:4].mean())  # below the pen, not above
+
+
+@pytest.mark.parametrize("window", [11, 0])
+def test_drawing_sees_what_training_looks_at(window: int) -> None:
+    """`see` and `look` tell the same, on the picture, at its edge and far outside."""
+    torch.manual_seed(0)
+    c = Canvas(ModelSettings(z_size=8, canvas_channels=8, canvas_window=window)).eval()
+    n = 200
+    features, pixels = torch.randn(n, 144, 8), torch.rand(n, 48, 48)
+    tally, place = torch.rand(n, 625) * 3, torch.randn(n, 2) * 100
+    place[:4] = torch.tensor([[0.0, 0.0], [unit(22.0), unit(22.0)], [unit(-23.5), unit(-22.0)], [-9000.0, 9000.0]])
+    looked = c.look(features, pixels, tally[None], place[None])[0]
+    torch.testing.assert_close(c.see(features, pixels, tally, place), looked, atol=1e-5, rtol=1e-5)
 
 
 def test_without_a_window_the_canvas_tells_less() -> None:

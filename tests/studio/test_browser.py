@@ -61,6 +61,9 @@ class Studio:
     def get(self, name: str) -> Locator:
         return self.page.get_by_test_id(name)
 
+    def button(self, label: str) -> Locator:
+        return self.page.get_by_role("button", name=label, exact=True)
+
     def view(self, name: str) -> None:
         self.get(f"tab-{name}").click()
 
@@ -211,24 +214,24 @@ def test_undo_redo_eraser_and_clear(studio: Open, address: str) -> None:
     page = studio(address)
     page.draw(CIRCLE, TAIL)
     assert page.strokes == 2
-    page.get("undo").click()
+    page.button("Undo").click()
     assert page.strokes == 1
     page.page.keyboard.press("Control+z")
     assert page.strokes == 0
     empty = "[data-testid=redrawings] [data-testid=tile][data-state=empty]"
     page.page.wait_for_selector(empty, state="attached")
-    page.get("redo").click()
+    page.button("Redo").click()
     page.page.keyboard.press("Control+y")
     assert page.strokes == 2
-    page.get("eraser").click()
+    page.button("Eraser").click()
     page.draw([(0.95, 0.5), (0.85, 0.5)])
     assert page.strokes == 1
     page.page.keyboard.press("p")
     page.draw([(0.9, 0.9), (0.95, 0.95)])
     assert page.strokes == 2
-    page.get("clear").click()
+    page.button("Clear the canvas").click()
     assert page.strokes == 0
-    page.get("undo").click()
+    page.button("Undo").click()
     assert page.strokes == 2
     page.page.reload()
     page.settled("redrawings", 9)
@@ -267,7 +270,7 @@ def test_a_started_drawing_is_finished(studio: Open, address: str) -> None:
     ink = json.loads(page.page.evaluate("localStorage.getItem('sketch-pix2seq.canvas')"))
     assert [stroke["by"] for stroke in ink][:1] == ["person"]
     assert "model" in {stroke["by"] for stroke in ink}
-    page.get("undo").click()
+    page.button("Undo").click()
     assert page.strokes == 1
 
 
@@ -322,10 +325,10 @@ def test_what_is_taken_along_can_be_read(studio: Open, address: str, tmp_path: P
     page = studio(address)
     page.draw(*FISH)
     page.settled("redrawings", 9)
-    page.get("keep").click()
+    page.button("Keep this drawing").click()
     page.get("redrawings").get_by_test_id("tile").first.get_by_role("button").focus()
     page.page.keyboard.press("k")
-    page.get("take").click()
+    page.button("Take it with you").click()
     page.get("width-mm").fill("120")
     svg = page.saved("export-svg")
     assert re.search(r'width="120(\.0*)?mm"', svg.read_text(encoding="utf-8"))
@@ -394,7 +397,7 @@ def test_what_cannot_be_read_is_one_sentence(studio: Open, address: str) -> None
     page.drop("blank.png", "image/png", large_picture(300, 300)[:40])
     page.says("This picture cannot be read or is damaged; PNG, JPEG, WebP, GIF, BMP and SVG work.")
     assert page.strokes == 1, "what was drawn stays"
-    page.get("add").click()
+    page.button("Draw from a picture").click()
     page.get("menu-take-one").click()
     page.says(re.compile("camera"))
     page.drop("large.png", "image/png", large_picture(10_000, 5_000))
@@ -422,7 +425,7 @@ def test_a_plain_static_host_is_enough(studio: Open, site: Path) -> None:
         page.settled("redrawings", 9)
         page.view("map")
         assert "map" in page.get("missing").inner_text()
-        page.get("settings").click()
+        page.button("Settings").click()
         page.page.get_by_text("the processor, 1 thread", exact=True).wait_for()
 
 
@@ -449,7 +452,7 @@ def test_a_phone(studio: Open, address: str) -> None:
     for name in ("finish", "blend", "map", "wander", "redraw"):
         page.view(name)
         assert page.page.evaluate("document.documentElement.scrollWidth") <= 360, name
-    for button in ("pen", "eraser", "undo", "clear", "add", "take", "help", "settings"):
-        box = page.get(button).bounding_box()
+    for label in ("Pen", "Eraser", "Undo", "Draw from a picture", "Take it with you", "Keys", "Settings"):
+        box = page.button(label).bounding_box()
         assert box is not None
-        assert 0 <= box["x"] <= box["x"] + box["width"] <= 360, button
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 360, label

@@ -12,7 +12,7 @@ import pytest
 
 from sketch_pix2seq.drawing.pretrained import bundled_folder
 from sketch_pix2seq.errors import DataError, ModelError, SketchError
-from sketch_pix2seq.model.folder import ATLAS, DECODER, ENCODER, START
+from sketch_pix2seq.model.folder import ATLAS, DECODER, ENCODER, START, WEIGHTS
 from sketch_pix2seq.studio.atlas import Atlas
 from sketch_pix2seq.studio.folder import find_atlas, keep_atlas, made_from, make_atlas, open_model
 from tests.drawing.conftest import folders  # noqa: F401
@@ -86,6 +86,8 @@ def test_a_map_is_kept_in_the_models_own_folder(own: Path, clear_set: Path, cach
     os.utime(clear_set, (1, 1))
     assert find_atlas(opened, clear_set) is None, "the set has changed"
     (own / DECODER).write_bytes((own / DECODER).read_bytes() + b"\0")
+    assert find_atlas(opened) == path, "its weights are the same"
+    (own / WEIGHTS).write_bytes((own / WEIGHTS).read_bytes() + b"\0")
     assert find_atlas(opened) is None, "the model has changed"
     path.write_bytes(b"nonsense")
     assert find_atlas(opened) is None

@@ -23,6 +23,8 @@ RuntimeName = Literal["onnx", "torch"]
 Precision = Literal["float32", "int8"]
 """Of the decoder's large products."""
 
+_IMAGINED = 2
+"""Place of the imagined ink in what stays the same; see `Network.start`."""
 _FEWEST = 16
 """Drawings from which a thread of its own is worth while."""
 
@@ -59,6 +61,13 @@ class DrawingState:
     def select(self, chosen: NDArray[np.integer]) -> DrawingState:
         """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
         return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
+
+    def imagined(self, drawing: int) -> FloatArray | None:
+        """The ink ``(size, size)`` in 0..1 that a model with a canvas imagines of one of them; None of other models."""
+        if len(self.fixed) <= _IMAGINED:
+            return None
+        pixels = self.fixed[_IMAGINED][drawing]
+        return np.asarray(pixels if isinstance(pixels, np.ndarray) else pixels.cpu(), np.float32)
 
     def put(self, places: NDArray[np.integer], others: DrawingState) -> None:
         """Others in the places of some, in the arrays themselves."""

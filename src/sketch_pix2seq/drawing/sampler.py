@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.density import log_density
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
+from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
@@ -24,7 +25,7 @@ _USES = 4
 """Random numbers a row: which Gaussian, which pen state, two for the offset."""
 _PEN = 1
 """The use that chooses the pen state."""
-_IN_HAND = 128
+_IN_HAND = 256
 """Drawings that one thread draws together: enough for full speed of the products, few enough for its caches."""
 
 
@@ -38,6 +39,8 @@ class SampleSettings:
     """Divides the logits of the pen states; far below 0.5 the end of the drawing is all but forbidden."""
     max_points: int = 250
     """A drawing that has not ended by then is cut off."""
+    specks: bool = False
+    """Leave in what the decoder set down by mistake, as a model with a canvas does now and then; see `specks`."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.pen_temperature < 0:
@@ -207,9 +210,11 @@ def _finished(
         waiting = waiting[count:]
         return _begun(some(runtime, chosen), chosen, start_rows(runtime.info, count), streams[chosen], settings)
 
-    hand = taken(min(len(numbers), _IN_HAND))
+    # A code's drawings are begun together where they are not too many, so that it is started once.
+    hand = taken(min(len(numbers), _IN_HAND // each * each or _IN_HAND))
+    given = int(hand.at[0])
     busy = np.ones(len(hand.at), bool)
-    few = max(1, len(busy) // 8)
+    few = max(1, len(busy) // 8, min(each, len(busy) // 4))
     while True:
         slots = np.arange(len(busy))
         mixture, hand.state = runtime.step(hand.rows, hand.state)
@@ -220,7 +225,11 @@ def _finished(
         stop = busy & ((pen == PEN_END) | (hand.at == settings.max_points))
         for slot in np.flatnonzero(stop):
             rows = hand.points[slot, : hand.at[slot]]
-            finished[int(hand.numbers[slot])] = _sketch(rows, runtime.info.sequence, bool(pen[slot] == PEN_END))
+            sketch = _sketch(rows, runtime.info.sequence, bool(pen[slot] == PEN_END))
+            imagined = None if settings.specks else hand.state.imagined(int(slot))
+            if imagined is not None:
+                sketch = without_specks(sketch, imagined, runtime.info.model.raster, given=given)
+            finished[int(hand.numbers[slot])] = sketch
         busy &= ~stop
         going, free = np.flatnonzero(busy), np.flatnonzero(~busy)
         pen, offsets = pen[going], _offsets(mixture, chance, settings.temperature)[going]
@@ -231,8 +240,7 @@ def _finished(
         hand.points[going, hand.at[going], 2] = pen == PEN_UP
         hand.at[going] += 1
         if waiting and (len(free) >= few or not len(going)):
-            whole = len(free) // each * each  # so that a code is started once
-            free = free[: min(whole or len(free), len(waiting))]
+            free = free[: min(len(free) // each * each or len(free), len(waiting))]
             hand.put(free, taken(len(free)))
             busy[free] = True
         elif not waiting and len(free) > len(busy) // 4:

@@ -15,7 +15,7 @@ from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model, model_folder
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import FileError, ModelError, SketchError
-from sketch_pix2seq.model.folder import ATLAS, CONFIG, DECODER, ENCODER, PRIOR, START
+from sketch_pix2seq.model.folder import ATLAS, CONFIG, DECODER, ENCODER, PRIOR, START, WEIGHTS
 from sketch_pix2seq.sketch import Sketch
 from sketch_pix2seq.studio.atlas import PER_CATEGORY, Atlas, OnProgress, build_atlas
 
@@ -125,7 +125,8 @@ def keep_atlas(opened: StudioModel, atlas: Atlas) -> Path:
 def made_from(folder: Path, data: Path | None) -> str:
     """Sixteen digits for a model's weights and, where there is a set, sixteen more for it."""
     digest = blake2b(digest_size=8)
-    for name in (ENCODER, START, DECODER):
+    # The same weights can be written as other graphs; only where there are no others are those in the graphs taken.
+    for name in [WEIGHTS] if (folder / WEIGHTS).is_file() else [ENCODER, START, DECODER]:
         if (folder / name).is_file():
             digest.update((folder / name).read_bytes())
     if data is None:

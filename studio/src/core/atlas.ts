@@ -4,6 +4,11 @@ import type { Drawing, Point, Stroke } from "./types";
 /** Drawings between which a place of the map, or that of a code, is taken to lie. */
 const NEAREST = 4;
 
+interface Near {
+  readonly index: number;
+  readonly distance: number;
+}
+
 /** A map of drawings: each has a place, a category and a code. */
 export class Atlas {
   private constructor(
@@ -28,7 +33,9 @@ export class Atlas {
     const ids = Uint16Array.from(numbers(arrays, "category_ids"));
     const [scale, offset] = [numbers(arrays, "code_scale"), numbers(arrays, "code_offset")];
     const zSize = scale.length;
-    const codes = Float32Array.from(numbers(arrays, "codes"), (step, index) => step * scale[index % zSize]! + offset[index % zSize]!);
+    const codes = Float32Array.from(numbers(arrays, "codes"), (step, index) => {
+      return step * scale[index % zSize]! + offset[index % zSize]!;
+    });
     const places = Float32Array.from(numbers(arrays, "places"));
     const [points, strokeStarts] = [numbers(arrays, "points"), numbers(arrays, "stroke_starts")];
     const sketchStarts = numbers(arrays, "sketch_starts");
@@ -62,12 +69,12 @@ export class Atlas {
   }
 
   /** The drawings whose codes are nearest to one, the nearest first, with the distance (root mean square). */
-  nearest(code: Float32Array, count: number): { index: number; distance: number }[] {
+  nearest(code: Float32Array, count: number): Near[] {
     return smallest(this.drawings.length, count, (index) => Math.sqrt(meanSquare(this.code(index), code)));
   }
 
   /** Where a code belongs: between the nearest drawings, of those that lie together on the map. */
-  locate(code: Float32Array, neighbours: number): { at: Point; neighbours: { index: number; distance: number }[] } {
+  locate(code: Float32Array, neighbours: number): { at: Point; neighbours: Near[] } {
     const near = this.nearest(code, Math.max(neighbours, NEAREST));
     const first = near[0]!;
     const together = near
@@ -104,7 +111,7 @@ export class Atlas {
 }
 
 /** The `count` indices below n of the smallest distances, the smallest first. */
-function smallest(n: number, count: number, distance: (index: number) => number): { index: number; distance: number }[] {
+function smallest(n: number, count: number, distance: (index: number) => number): Near[] {
   return Array.from({ length: n }, (_, index) => ({ index, distance: distance(index) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, count);

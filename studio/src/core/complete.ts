@@ -1,14 +1,14 @@
 /**
  * Completion: a started drawing is continued by the decoder. `drawing/complete.py` tells the idea.
  *
- * The decoder's rows lie in the frame of the finished drawing, and its code is the finished picture's; a started drawing
- * tells neither. So the started strokes are laid on the beginnings of other drawings; the rest of those most alike is put
- * beside the started strokes, and the decoder goes on with the code and the frame of that collage.
+ * The decoder's rows lie in the frame of the finished drawing, and its code is the finished picture's; a started
+ * drawing tells neither. So the started strokes are laid on the beginnings of other drawings; the rest of those most
+ * alike is put beside the started strokes, and the decoder goes on with the code and the frame of that collage.
  */
 
 import { meanSquare } from "./atlas";
 import { boundsOf, CANVAS_SIZE, type Frame, frameOf, pointCount, simplified } from "./geometry";
-import { joined, type Model, offsetRows, SIMPLIFIED_BY, WRONG } from "./model";
+import { joined, type Model, NO_ROWS, offsetRows, SIMPLIFIED_BY, WRONG } from "./model";
 import { Normals, seedsOfUse } from "./random";
 import { Pen, ROW, type SequenceSpec, type Turn } from "./runtime";
 import { begin, type Begun, drawOn, NO_TURN, selectBegun } from "./sampler";
@@ -76,11 +76,22 @@ export class Completer {
   private atlas: readonly Thing[] | null = null;
   private readonly imagined = new Map<string | null, Promise<readonly Thing[]>>();
 
-  constructor(private readonly model: Model) {}
+  private waiting = 0;
 
-  /** Makes what completion waits for at first: where there is no map, things to compare with are drawn. */
-  async prepare(turn: Turn = NO_TURN): Promise<void> {
-    if (this.model.hasEncoder) await this.things(null, turn);
+  /** `breathe`: called between rows of things that are drawn to compare with, which goes on whoever gives up. */
+  constructor(
+    private readonly model: Model,
+    private readonly breathe: Turn = NO_TURN,
+  ) {}
+
+  /** Whether a completion waits for things to compare with. */
+  get isAwaited(): boolean {
+    return this.waiting > 0;
+  }
+
+  /** Makes what completions would wait for at first: where there is no map, things to compare with are drawn. */
+  async prepare(): Promise<void> {
+    if (this.model.hasEncoder) await this.things(null);
   }
 
   async complete(
@@ -154,7 +165,8 @@ export class Completer {
     count: number,
     turn: Turn,
   ): Promise<Collage[]> {
-    const things = await this.things(category, turn);
+    this.waiting++;
+    const things = await this.things(category).finally(() => this.waiting--);
     const started = prepared(strokes, null);
     await turn();
     const alike = things
@@ -172,22 +184,20 @@ export class Completer {
       .slice(0, count);
   }
 
-  private async things(category: string | null, turn: Turn): Promise<readonly Thing[]> {
+  private async things(category: string | null): Promise<readonly Thing[]> {
     const { atlas, prior } = this.model;
     if (atlas !== null && (category === null || atlas.categories.includes(category))) {
       this.atlas ??= atlas.drawings.map((drawing) => prepared(drawing.strokes, drawing.category ?? null));
       return category === null ? this.atlas : this.atlas.filter((thing) => thing.category === category);
     }
     if (prior === null) return [];
-    const found = this.imagined.get(category) ?? this.imagine(category, turn);
+    const found = this.imagined.get(category) ?? this.imagine(category);
     this.imagined.set(category, found);
-    // What was given up is not there for those who ask later.
-    found.catch(() => this.imagined.delete(category));
     return found;
   }
 
   /** Things of the prior. */
-  private async imagine(category: string | null, turn: Turn): Promise<readonly Thing[]> {
+  private async imagine(category: string | null): Promise<readonly Thing[]> {
     const prior = this.model.prior!;
     const n = category === null ? THINGS.ofAny : THINGS.ofCategory;
     const normals = new Normals(0, 2);
@@ -197,9 +207,11 @@ export class Completer {
       const of = Array.from({ length: Math.min(32, n - from) }, () => wanted ?? prior.anyCategory(normals));
       const codes = of.map((index) => prior.sample(index, normals, THINGS_SPREAD));
       const { runtime } = this.model;
-      const begun = await begin(runtime, joined(codes), new Float32Array(0), of.length, turn);
+      const begun = await begin(runtime, joined(codes), NO_ROWS, of.length, this.breathe);
       const settings = { temperature: 0.2, penTemperature: 0.5, maxPoints: 160 };
-      const drawn = await drawOn(runtime, begun, seedsOfUse(from, 0, of.length), settings, { turn });
+      const drawn = await drawOn(runtime, begun, seedsOfUse(from, 0, of.length), settings, {
+        turn: this.breathe,
+      });
       drawn.forEach(({ strokes, ended }, index) => {
         if (ended) things.push(prepared(strokes, prior.categories[of[index]!]!));
       });
@@ -231,7 +243,7 @@ export class Completer {
     return begin(runtime, codes, rows, frames.length, turn);
   }
 
-  /** Without an encoder or anything to compare with: on from the strokes so far, in frames by their likelihood there. */
+  /** Without an encoder or anything to compare with: on from the strokes so far, in frames that make them likely. */
   private async unseen(
     strokes: readonly Stroke[],
     samples: number,
@@ -253,7 +265,8 @@ export class Completer {
     const normals = new Normals(seed, 3);
     const weights = worth.map((value) => Math.exp(value - highest));
     const each = Array.from({ length: 2 * samples }, () => normals.choose(weights));
-    const drawn = await drawOn(model.runtime, selectBegun(begun, each), seedsOfUse(seed, 1, each.length), settings, { turn });
+    const seeds = seedsOfUse(seed, 1, each.length);
+    const drawn = await drawOn(model.runtime, selectBegun(begun, each), seeds, settings, { turn });
     const { categories } = model.runtime.info;
     const name = category ?? (categories.length === 1 ? categories[0]! : null);
     const points = pointCount(strokes);
@@ -418,19 +431,22 @@ function startedRows(
   penDown: boolean,
 ): Float32Array {
   const first = start === "first";
-  let table = offsetRows(strokes, first, ...strokes[0]![0]!);
+  const [x, y] = strokes[0]![0]!;
+  let table = offsetRows(strokes, first, x, y);
   if (penDown) {
-    table = table.map(([dx, dy, lift], index): [number, number, number] => [dx, dy, index === table.length - 1 ? 0 : lift]);
-    if (first && pointCount(strokes) === 1) table = [];
+    table = first && pointCount(strokes) === 1 ? [] : table;
+    const last = table[table.length - 1];
+    if (last !== undefined) last[2] = 0;
   }
   const rows = new Float32Array(frames.length * table.length * ROW);
   frames.forEach((frame, index) => {
     const unit = CANVAS_SIZE / frame.side / scale;
     table.forEach(([dx, dy, lift], row) => {
       const at = (index * table.length + row) * ROW;
-      const from = !first && row === 0 ? [strokes[0]![0]![0] - frame.centre[0], strokes[0]![0]![1] - frame.centre[1]] : [dx, dy];
-      rows[at] = from[0]! * unit;
-      rows[at + 1] = from[1]! * unit;
+      // A drawing that starts in the centre of its frame begins with the way from there.
+      const fromCentre = !first && row === 0;
+      rows[at] = (fromCentre ? x - frame.centre[0] : dx) * unit;
+      rows[at + 1] = (fromCentre ? y - frame.centre[1] : dy) * unit;
       rows[at + 2 + (lift === 1 ? Pen.up : Pen.down)] = 1;
     });
   });

@@ -74,7 +74,9 @@ export class Model {
     const found: Drawing[][] = codes.map(() => []);
     for (const group of groups(wanted, candidates)) {
       const own = [...new Set(group.map(({ code }) => code))];
-      const each = group.flatMap((one) => Array.from({ length: candidates }, (_, candidate) => ({ ...one, candidate })));
+      const each = group.flatMap((one) =>
+        Array.from({ length: candidates }, (_, candidate) => ({ ...one, candidate })),
+      );
       const begun = await begin(this.runtime, joined(own.map((code) => codes[code]!)), NO_ROWS, own.length, turn);
       const settle = (index: number, drawing: Drawing): void => {
         const { code, sample } = group[index]!;
@@ -115,8 +117,8 @@ export class Model {
   }
 
   /**
-   * Draw things of a category from nothing, or (null) of any. With a map, codes lie about those of its drawings; without
-   * one they are samples of the prior, and what they give is seen and drawn again, twice, as in Python.
+   * Draw things of a category from nothing, or (null) of any. With a map, codes lie between those of its drawings;
+   * without one they are samples of the prior, and what they give is seen and drawn again, twice, as in Python.
    */
   async imagine(
     category: string | null,
@@ -126,7 +128,9 @@ export class Model {
   ): Promise<Drawing[]> {
     const { candidates } = settings;
     const seeds = drawingSeeds(seed, samples * candidates);
-    const proposals = Array.from({ length: samples }, (_, sample) => this.proposed(category, candidates, seed, sample, spread));
+    const proposals = Array.from({ length: samples }, (_, sample) =>
+      this.proposed(category, candidates, seed, sample, spread),
+    );
     const rounds = this.atlas === null && this.prior !== null && this.hasEncoder ? ROUNDS : 0;
     const drawings: Drawing[] = [];
     for (const group of groups([...proposals.keys()], candidates)) {
@@ -316,5 +320,6 @@ function groups<T>(wanted: readonly T[], candidates: number): T[][] {
 }
 
 function parts<T>(values: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(values.length / size) }, (_, index) => values.slice(index * size, (index + 1) * size));
+  const count = Math.ceil(values.length / size);
+  return Array.from({ length: count }, (_, index) => values.slice(index * size, (index + 1) * size));
 }

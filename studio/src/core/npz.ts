@@ -53,7 +53,9 @@ function readNpy(file: Uint8Array): NpyArray {
   const bytes = file.slice();
   const view = new DataView(bytes.buffer);
   const latin = new TextDecoder("latin1");
-  if (bytes[0] !== 0x93 || latin.decode(bytes.subarray(1, 6)) !== MAGIC) throw new Error("an array in it is not one of numpy");
+  if (bytes[0] !== 0x93 || latin.decode(bytes.subarray(1, 6)) !== MAGIC) {
+    throw new Error("an array in it is not one of numpy");
+  }
   const long = view.getUint8(6) > 1;
   const begin = long ? 12 : 10;
   const end = begin + (long ? view.getUint32(8, true) : view.getUint16(8, true));

@@ -34,8 +34,10 @@ export class Prior {
     const categories = texts(arrays, "categories");
     const [c, k, z] = found(arrays, "means").shape;
     const [, , rank] = found(arrays, "factors").shape;
-    const [shares, weights] = [Float64Array.from(numbers(arrays, "shares")), Float64Array.from(numbers(arrays, "weights"))];
-    const [means, factors] = [Float32Array.from(numbers(arrays, "means")), Float32Array.from(numbers(arrays, "factors"))];
+    const shares = Float64Array.from(numbers(arrays, "shares"));
+    const weights = Float64Array.from(numbers(arrays, "weights"));
+    const means = Float32Array.from(numbers(arrays, "means"));
+    const factors = Float32Array.from(numbers(arrays, "factors"));
     // float16 rounds the smallest to nothing, and a covariance has to be positive
     const noise = Float32Array.from(numbers(arrays, "noise"), (value) => Math.max(value, 1e-4));
     if (c !== categories.length || k === undefined || z === undefined || rank === undefined) {

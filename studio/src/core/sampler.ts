@@ -2,12 +2,15 @@ import { CANVAS_SIZE } from "./geometry";
 import { Streams } from "./random";
 import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
 import type { State, Turn } from "./runtime";
+import { withoutSpecks } from "./specks";
 import type { Drawing, Point, Stroke } from "./types";
 
 /** Random numbers a row: which Gaussian, which pen state, two for the offset. */
 const USES = 4;
 const PEN_USE = 1;
 const PEN_STATES = 3;
+/** Place of the ink that a model with a canvas imagines in what stays the same while drawing. */
+const IMAGINED = 2;
 /** Columns of the table of what is drawn: the offset, and whether the pen lifts. */
 const DRAWN = 3;
 
@@ -106,9 +109,18 @@ export async function drawOn(
   const lengths = new Int32Array(n).fill(given);
   const ended = new Uint8Array(n);
   const cell = (drawing: number, row: number): number => (drawing * maxPoints + row) * DRAWN;
+  const { raster, sequence } = runtime.info;
+  const imagined = begun.state.fixed[IMAGINED]?.data;
   const soFar = (index: number): Drawing => {
     const drawn = table.subarray(cell(index, 0), cell(index, lengths[index]!));
-    return { strokes: strokesOf(drawn, runtime.info.sequence), ended: ended[index] === 1 };
+    const strokes = strokesOf(drawn, sequence);
+    const whole = ended[index] === 1 || lengths[index] === maxPoints;
+    if (imagined === undefined) return { strokes, ended: ended[index] === 1 };
+    const pixels = raster.size * raster.size;
+    const ink = imagined.subarray(index * pixels, (index + 1) * pixels);
+    // The stroke that is being drawn may still become a line.
+    const [done, now] = whole ? [strokes, []] : [strokes.slice(0, -1), strokes.slice(-1)];
+    return { strokes: [...withoutSpecks(done, ink, raster, given), ...now], ended: ended[index] === 1 };
   };
 
   let state = begun.state;

@@ -61,7 +61,8 @@ class Connection {
     worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.receive(data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.end(new EngineError(`The model stopped working (${event.message || "its worker cannot be loaded"}); reload the page.`));
+      const what = event.message || "its worker cannot be loaded";
+      this.end(new EngineError(`The model stopped working (${what}); reload the page.`));
     });
   }
 

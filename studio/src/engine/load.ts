@@ -24,6 +24,9 @@ export interface Loaded {
   readonly notice: string;
 }
 
+/** config.json, the runtime, two graphs, and what only a model that sees has: encoder, prior and map. */
+const FILES = { always: 4, seeing: 3 };
+
 /** Loads the runtime and a model folder. Throws an `EngineError` that names the file that is wrong. */
 export async function loadModel(
   base: string,
@@ -31,7 +34,7 @@ export async function loadModel(
   onProgress: (loaded: number, total: number) => void,
 ): Promise<Loaded> {
   const folder = base.endsWith("/") ? base : `${base}/`;
-  const downloads = new Downloads(onProgress);
+  const downloads = new Downloads(onProgress, FILES.always + FILES.seeing);
   const optional = async (file: string): Promise<Uint8Array<ArrayBuffer> | null> => {
     try {
       return await downloads.read(new URL(file, folder).href);
@@ -44,9 +47,11 @@ export async function loadModel(
     if (bytes === null) throw new EngineError(`${file} is missing from the model's folder; copy the whole folder.`);
     return bytes;
   };
-  const info = parsed("config.json", await required("config.json"), (bytes) => readConfig(new TextDecoder().decode(bytes)));
+  const config = await required("config.json");
+  const info = parsed("config.json", config, (bytes) => readConfig(new TextDecoder().decode(bytes)));
   const gpu = device === "webgpu" && (await hasGpu());
   const sees = info.encoder !== "none";
+  if (!sees) downloads.expectFewer(FILES.seeing);
   const [binary, encoder, start, decoder, prior, atlas] = await Promise.all([
     runtimeBinary(downloads, gpu),
     sees ? required(GRAPH_FILES.encoder) : null,

@@ -93,7 +93,10 @@ export function unpack(packed: PackedDrawings): Drawing[] {
     const strokes = Array.from(packed.strokes.subarray(stroke, stroke + count), (length): Stroke => {
       const from = point;
       point += length;
-      return Array.from({ length }, (_, i): Point => [packed.points[2 * (from + i)]!, packed.points[2 * (from + i) + 1]!]);
+      return Array.from({ length }, (_, i): Point => {
+        const at = 2 * (from + i);
+        return [packed.points[at]!, packed.points[at + 1]!];
+      });
     });
     stroke += count;
     const [category, ended] = [packed.categories[index]!, packed.ended[index]!];

@@ -36,9 +36,11 @@ const running = new Set<number>();
 
 const handlers: { [K in Kind]: (given: Arguments<K>, work: Work) => Promise<Result<K>> } = {
   async load({ base, device }, { id }) {
-    const loaded = await loadModel(base, device, (bytes, total) => post({ id, kind: "progress", loaded: bytes, total }));
+    const loaded = await loadModel(base, device, (bytes, total) => {
+      post({ id, kind: "progress", loaded: bytes, total });
+    });
     model = loaded.model;
-    completer = new Completer(model);
+    completer = new Completer(model, giveWay);
     const { info } = model.runtime;
     const { atlas, prior, hasEncoder } = model;
     const result: PackedInfo = {
@@ -116,7 +118,11 @@ function mapped(): NonNullable<Model["atlas"]> {
 }
 
 /** Runs work that draws, and tells of rows now and then, of drawings at once. */
-function telling<T>({ id, turn }: Work, { rows, settings }: Draw, draw: (watching: DrawWatching) => Promise<T>): Promise<T> {
+function telling<T>(
+  { id, turn }: Work,
+  { rows, settings }: Draw,
+  draw: (watching: DrawWatching) => Promise<T>,
+): Promise<T> {
   const growing = new Map<string, readonly [code: number, sample: number, soFar: () => Drawing]>();
   let told = performance.now();
   const tell = (kind: "rows" | "drawings", found: readonly (readonly [number, number, Drawing])[]): void => {
@@ -142,7 +148,9 @@ function telling<T>({ id, turn }: Work, { rows, settings }: Draw, draw: (watchin
     },
     ...(rows &&
       settings.candidates === 1 && {
-        onRow: (code: number, sample: number, soFar: () => Drawing) => growing.set(`${code} ${sample}`, [code, sample, soFar]),
+        onRow: (code: number, sample: number, soFar: () => Drawing) => {
+          growing.set(`${code} ${sample}`, [code, sample, soFar]);
+        },
       }),
   });
 }
@@ -166,16 +174,13 @@ async function run<K extends Kind>(id: number, kind: K, given: Arguments<K>): Pr
   }
   running.delete(id);
   aborted.delete(id);
-  if (kind === "load" && model !== null) void prepare();
+  if (kind === "load" && completer !== null) void completer.prepare();
 }
 
-/** What completion would wait for is made while there is nothing else to do. */
-async function prepare(): Promise<void> {
-  const idle: Turn = async () => {
-    await breathe();
-    while (running.size > 0) await new Promise((resolve) => setTimeout(resolve, 50));
-  };
-  await completer!.prepare(idle);
+/** Work in the background stands still while there is other work, unless that waits for it. */
+async function giveWay(): Promise<void> {
+  await breathe();
+  while (running.size > 0 && !completer!.isAwaited) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 let since = performance.now();

@@ -34,6 +34,8 @@ export interface App {
   readonly session: Session;
   readonly status: Status;
 
+  /** For those who hear the page: what they cannot see come. */
+  tell(sentence: string): void;
   keep(drawing: Drawing, by?: Author): void;
   keepCanvas(): void;
   clear(): void;

@@ -2,8 +2,13 @@ import { curveOf, type Curve } from "./curve";
 import type { Ink } from "./ink";
 import type { Stroke } from "../core/types";
 
-/** Width of a line on the page, in page units. */
-export const LINE = 5.5;
+/** Width of a line on the page in page units, and in CSS pixels at least. */
+const [LINE, FINEST] = [5.5, 2.3];
+
+/** Width of a line in page units, where a page unit is `scale` CSS pixels. */
+export function lineWidth(scale: number): number {
+  return Math.max(LINE, FINEST / scale);
+}
 
 /** Line width where the pen is pressed so hard; 0.5 is the usual one. */
 export function widthAt(pressure: number, line: number): number {
@@ -78,11 +83,12 @@ export function drawStrokes(context: CanvasRenderingContext2D, strokes: readonly
 export function drawInk(
   context: CanvasRenderingContext2D,
   ink: Ink,
+  line: number,
   colours: Record<"person" | "model", string>,
 ): void {
   for (const { points, pressure, by } of ink) {
     context.strokeStyle = context.fillStyle = colours[by];
-    drawCurve(context, curveOf(points, pressure), LINE);
+    drawCurve(context, curveOf(points, pressure), line);
   }
 }
 

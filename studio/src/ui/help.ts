@@ -72,7 +72,7 @@ export function openHelp(): void {
       h(
         "p",
         { class: "aside" },
-        "Graphite is what you drew; blue pencil is what the model drew. Drop or paste a picture, and it becomes strokes.",
+        "Graphite is what you drew, blue pencil what the model drew. Drop or paste a picture, and it becomes strokes.",
       ),
     ],
   });

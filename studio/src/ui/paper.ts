@@ -1,6 +1,6 @@
 import { boundsOf } from "../core/geometry";
 import type { Drawing, Point } from "../core/types";
-import { drawInk, LINE, roundPen, widthAt } from "./brush";
+import { drawInk, lineWidth, roundPen, widthAt } from "./brush";
 import type { Cell } from "./cell";
 import { clearCanvas, fitCanvas, h } from "./dom";
 import { type Area, erased, type Ink, inkOf, type InkStroke, type PageView, toPage, viewOf } from "./ink";
@@ -139,13 +139,17 @@ export class Paper {
     if (!proposal || !proposed) return;
     if (!this.shows(proposed)) this.moveTo([...this.sheet.ink.value, ...inkOf(proposed, "model")]);
     if (wantsStillness()) {
-      proposal.advance(this.context(this.ghost, "ghost"), Infinity, LINE);
+      proposal.advance(this.context(this.ghost, "ghost"), Infinity, this.line);
       return;
     }
     this.stopGhost = eachFrame((seconds) => {
-      proposal.advance(this.context(this.ghost, "ghost"), seconds * GHOST_PACE, LINE);
+      proposal.advance(this.context(this.ghost, "ghost"), seconds * GHOST_PACE, this.line);
       return !proposal.done;
     });
+  }
+
+  private get line(): number {
+    return lineWidth(this.view.scale);
   }
 
   private context(canvas: HTMLCanvasElement, colour: "person" | "ghost"): CanvasRenderingContext2D {
@@ -160,9 +164,9 @@ export class Paper {
 
   private repaint(): void {
     clearCanvas(fitCanvas(this.base).context);
-    drawInk(this.context(this.base, "person"), this.sheet.ink.value, palette());
+    drawInk(this.context(this.base, "person"), this.sheet.ink.value, this.line, palette());
     clearCanvas(fitCanvas(this.ghost).context);
-    this.proposal?.repaint(this.context(this.ghost, "ghost"), LINE);
+    this.proposal?.repaint(this.context(this.ghost, "ghost"), this.line);
     clearCanvas(fitCanvas(this.live).context);
     if (this.mode === "drawing") this.drawLive(0);
     this.moveCrosshair();
@@ -174,7 +178,7 @@ export class Paper {
     if (!isAddition) return this.mode === "idle" ? this.moveTo(ink) : this.repaint();
     const added = ink.slice(before.length);
     if (added.some(({ by }) => by === "model")) return this.moveTo(ink);
-    drawInk(this.context(this.base, "person"), added, palette());
+    drawInk(this.context(this.base, "person"), added, this.line, palette());
   }
 
   private begin(touch: Touch, erases: boolean): void {
@@ -245,7 +249,7 @@ export class Paper {
   private drawLive(from: number): void {
     const { points, pressure } = this;
     const context = this.context(this.live, "person");
-    const width = (index: number): number => (pressure.length > 0 ? widthAt(pressure[index]!, LINE) : LINE);
+    const width = (index: number): number => (pressure.length > 0 ? widthAt(pressure[index]!, this.line) : this.line);
     const first = points[0]!;
     if (points.length === 1) {
       context.beginPath();

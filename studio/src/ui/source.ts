@@ -30,20 +30,29 @@ export class Codes {
 
   of(source: Source): Promise<Float32Array> {
     if (source.kind === "category") {
-      const known = this.ofCategory.get(source.category);
-      if (known) return known;
-      const code = this.engine.codeOfCategory(source.category, 1);
-      this.ofCategory.set(source.category, code);
-      return code;
+      const { category } = source;
+      return once(this.ofCategory, category, () => this.engine.codeOfCategory(category, 1));
     }
     const ink = this.app.settled.value;
-    const key = source.kind === "canvas" ? ink : source.drawing;
-    const known = this.ofDrawing.get(key);
-    if (known) return known;
-    const code = this.engine.encode(source.kind === "canvas" ? drawingOf(ink) : source.drawing);
-    this.ofDrawing.set(key, code);
-    return code;
+    if (source.kind === "canvas") return once(this.ofDrawing, ink, () => this.engine.encode(drawingOf(ink)));
+    return once(this.ofDrawing, source.drawing, () => this.engine.encode(source.drawing));
   }
+}
+
+interface Known<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+  delete(key: K): boolean;
+}
+
+/** What is known of a key, or what is asked for it; a failure is forgotten, so that it is asked for again. */
+function once<K, V>(known: Known<K, Promise<V>>, key: K, ask: () => Promise<V>): Promise<V> {
+  const before = known.get(key);
+  if (before) return before;
+  const asked = ask();
+  known.set(key, asked);
+  asked.catch(() => known.delete(key));
+  return asked;
 }
 
 /** A corner of a blend: shows its source, and lets one choose another. */

@@ -33,6 +33,7 @@ export class Studio implements App {
   readonly sheet = new Sheet(unpackInk(stored("canvas") ?? "[]") ?? []);
   readonly settled = new Cell<Ink>(this.sheet.ink.value);
   readonly paper: Paper;
+  private readonly heard = find("#heard");
   private loading = 0;
 
   constructor() {
@@ -48,6 +49,10 @@ export class Studio implements App {
     followFiles((files) => void this.takeIn(files));
     window.addEventListener("hashchange", () => this.openLink());
     this.settings.watch((now, before) => now.device !== before.device && this.load());
+  }
+
+  tell(sentence: string): void {
+    this.heard.textContent = sentence;
   }
 
   keep(drawing: Drawing, by: Author = "model"): void {

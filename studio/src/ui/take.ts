@@ -13,7 +13,8 @@ type Scope = "canvas" | "one" | "session";
 
 /** Pixels of a picture's side. */
 const SIZES = [512, 1024, 2048] as const;
-const GIF_SIZE = { one: 480, many: 240 };
+/** Pixels of a GIF's side: of one drawing, and of many together at most. */
+const GIF_SIDE = { one: 480, many: 1440 };
 const COMMANDS = [
   "sketch-pix2seq prepare session.ndjson mine.arrow",
   "sketch-pix2seq train --from bundled --data mine.arrow --out runs/mine",
@@ -99,8 +100,8 @@ export function openTake(app: App, given?: Drawing): void {
         way("export-png", "picture", "PNG", "a picture", async () => save(await toPng(asOne(), { size }), "png")),
         way("export-gif", "play", "GIF", "the drawing being drawn", async () => {
           say("Drawing the GIF…");
-          const isOne = drawings().length === 1;
-          return save(await toGif(drawings(), { size: isOne ? GIF_SIZE.one : GIF_SIZE.many }), "gif");
+          const side = Math.floor(GIF_SIDE.many / Math.ceil(Math.sqrt(drawings().length)));
+          return save(await toGif(drawings(), { size: Math.min(GIF_SIDE.one, side) }), "gif");
         }),
         way("export-ndjson", "data", "ndjson", "strokes as numbers", () =>
           save(text(toNdjson(drawings()), "application/x-ndjson"), "ndjson"),
@@ -154,7 +155,7 @@ function trainSection(kept: readonly Drawing[]): HTMLElement {
     h(
       "p",
       {},
-      "The drawings that you kept can teach a model of your own. Save them, then run these two lines in the folder where they lie:",
+      "What you kept can teach a model of your own. Save it, then run these two lines in the folder where it lies:",
     ),
     h(
       "button",

@@ -7,7 +7,6 @@ export interface Palette {
   readonly model: string;
   readonly ghost: string;
   readonly text: string;
-  readonly quiet: string;
   readonly paper: string;
   readonly isDark: boolean;
 }
@@ -17,17 +16,21 @@ let current: Palette | null = null;
 
 export function palette(): Palette {
   if (current) return current;
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name: string): string => style.getPropertyValue(name).trim();
-  return (current = {
+  const probe = document.body.appendChild(document.createElement("span"));
+  const colour = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  current = {
     person: colour("--graphite"),
     model: colour("--pencil"),
     ghost: colour("--ghost"),
     text: colour("--text"),
-    quiet: colour("--quiet"),
     paper: colour("--paper"),
     isDark: document.documentElement.dataset["theme"] === "dark",
-  });
+  };
+  probe.remove();
+  return current;
 }
 
 /** Called when the colours have changed. */

@@ -179,8 +179,9 @@ export class BlendView implements View {
       this.latestRest.run(async (signal) => {
         const found = await Promise.all(this.sources.map((source) => codes.of(source)));
         if (signal.aborted) return;
-        await (this.corners === 2 ? this.drawWay(engine, found, signal) : this.drawGrid(engine, found, signal));
         await Promise.all(this.slots.slice(0, this.corners).map((slot) => slot.imagine(engine, codes)));
+        if (signal.aborted) return;
+        await (this.corners === 2 ? this.drawWay(engine, found, signal) : this.drawGrid(engine, found, signal));
       }),
     );
   }

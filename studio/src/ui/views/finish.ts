@@ -188,7 +188,10 @@ export class FinishView implements View {
       });
       this.take.disabled = ways.length === 0;
       if (ways.length === 0) this.app.status.say("It sees nothing to add; the drawing looks finished to the model.");
-      else this.choose(0);
+      else {
+        this.choose(0);
+        this.app.tell(`${ways.length} ways to go on are there.`);
+      }
     } catch (error) {
       if (!signal.aborted) this.tiles.forEach((tile) => tile.empty());
       throw error;

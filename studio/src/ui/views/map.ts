@@ -31,7 +31,6 @@ export class MapView implements View {
   private readonly near: HTMLElement;
   private readonly nearTiles: readonly Tile[];
   private readonly live: Tile;
-  private readonly spoken = h("p", { class: "only-heard", "aria-live": "polite" });
   private readonly window = new AtlasWindow();
   private readonly latestLive = new Latest();
   private readonly latestPlace = new Latest();
@@ -101,7 +100,7 @@ export class MapView implements View {
           }),
         ),
       ),
-      h("div", { class: "controls" }, this.about, this.near, this.spoken),
+      h("div", { class: "controls" }, this.about, this.near),
     );
     this.listen();
     new ResizeObserver(() => this.repaintSoon()).observe(this.surface);
@@ -142,7 +141,9 @@ export class MapView implements View {
     this.centres = categoryCentres(places, categoryIds, categories.length);
     const whose = drawnBy === "people" ? "by people" : "by the model";
     const count = drawings.length.toLocaleString("en");
-    this.about.textContent = `Each dot is a drawing, ${count} in all, drawn ${whose}. What looks alike to the model lies together. Move over it to see what it draws there.`;
+    this.about.textContent =
+      `Each dot is a drawing, ${count} in all, drawn ${whose}. What looks alike to the model lies together. ` +
+      "Move over it to see what it draws there.";
   }
 
   /** Finds the place of the canvas's drawing. */
@@ -178,7 +179,7 @@ export class MapView implements View {
     this.pin.hidden = this.near.hidden = false;
     const names = [...new Set(place.neighbours.map(({ index }) => atlas.drawings[index]!.category ?? ""))];
     this.nearTitle.textContent = `Nearest to yours, drawn ${atlas.drawnBy === "people" ? "by people" : "by the model"}`;
-    this.spoken.textContent = `Your drawing lies among ${names.slice(0, 3).join(", ")}.`;
+    this.app.tell(`Your drawing lies among ${names.slice(0, 3).join(", ")}.`);
     this.nearTiles.forEach((tile, index) => {
       const neighbour = place.neighbours[index];
       if (neighbour)
@@ -249,7 +250,10 @@ export class MapView implements View {
   private paintLabels(context: CanvasRenderingContext2D, width: number, height: number, chosen: number): void {
     const { text, paper } = palette();
     const taken: [number, number, number, number][] = [];
-    context.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
+    const { fontFamily, fontSize } = getComputedStyle(document.body);
+    const size = 0.8 * parseFloat(fontSize);
+    const high = 0.75 * size;
+    context.font = `600 ${size}px ${fontFamily}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineJoin = "round";
@@ -262,9 +266,9 @@ export class MapView implements View {
       if (!centre) continue;
       const [x, y] = this.window.toScreen(...centre);
       const half = context.measureText(name).width / 2 + 5;
-      if (x - half < 0 || y < 9 || x + half > width || y > height - 9) continue;
-      if (taken.some(([l, t, r, b]) => x - half < r && x + half > l && y - 9 < b && y + 9 > t)) continue;
-      taken.push([x - half, y - 9, x + half, y + 9]);
+      if (x - half < 0 || y < size || x + half > width || y > height - size) continue;
+      if (taken.some(([l, t, r, b]) => x - half < r && x + half > l && y - high < b && y + high > t)) continue;
+      taken.push([x - half, y - high, x + half, y + high]);
       context.globalAlpha = chosen < 0 || chosen === category ? 1 : 0.55;
       context.strokeStyle = paper;
       context.lineWidth = 4;
@@ -302,7 +306,7 @@ export class MapView implements View {
       this.nearest = nearest;
       this.cardName.textContent = drawing.category ?? "";
       this.cardNear.replaceChildren(thumbnail(drawing, atlas.drawnBy === "people" ? "person" : "model"));
-      this.spoken.textContent = drawing.category ?? "";
+      app.tell(drawing.category ?? "");
     }
     this.live.expect();
     this.placeCard(place);

@@ -122,7 +122,8 @@ export class RedrawView implements View {
       this.latest
         .run((signal) => this.redraw(model.engine, input, signal))
         .then((drawings) => {
-          if (drawings === null && this.drawn === wanted) this.drawn = "";
+          if (drawings) app.tell(`${drawings.length} redrawings are there.`);
+          else if (this.drawn === wanted) this.drawn = "";
         }),
     );
   }
