@@ -39,10 +39,12 @@ WITHOUT_TORCH = (
     "sys.meta_path.insert(0, Refuse())\n"
 )
 DRAW_ONE = (
-    "from sketch_pix2seq import load_model\n"
+    "import numpy as np\n"
+    "from sketch_pix2seq import Sketch, load_model\n"
     "from sketch_pix2seq.drawing.model import DrawSettings\n"
     "settings = DrawSettings(candidates=1, max_points={points})\n"
-    "load_model(runtime='{runtime}', precision='{precision}').draw({picture!r}, settings=settings)\n"
+    "sketch = Sketch((np.array([[0, 200], [100, 0], [200, 200], [0, 200]]),))\n"
+    "load_model(runtime='{runtime}', precision='{precision}').draw(sketch, settings=settings)\n"
 )
 
 
@@ -114,16 +116,17 @@ def many(run: dict[str, Model]) -> None:
 
 
 def one(run: dict[str, Model]) -> None:
-    """Seconds to the first point and to the whole of one drawing."""
-    print("one picture, first point and whole drawing (medians of 5):")
+    """Seconds to the first point and to the whole of one drawing of a sketch."""
+    print("one sketch, first point and whole drawing (medians of 5):")
+    (sketch,) = faces(1)
     for name, model in run.items():
         runtime = "torch" if name == "PyTorch" else "onnx"
         precision = "int8" if "int8" in name else "float32"
         warm, cold = [], []
         for points in (1, ONE.max_points):
             settings = replace(ONE, max_points=points)
-            warm.append(median_seconds(partial(model.draw, PICTURE, settings=settings)))
-            code = DRAW_ONE.format(points=points, runtime=runtime, precision=precision, picture=str(PICTURE))
+            warm.append(median_seconds(partial(model.draw, sketch, settings=settings)))
+            code = DRAW_ONE.format(points=points, runtime=runtime, precision=precision)
             cold.append(cold_seconds((WITHOUT_TORCH if runtime == "onnx" else "") + code))
         print(
             f"  {name}: warm {warm[0] * 1e3:.0f} ms and {warm[1] * 1e3:.0f} ms, "

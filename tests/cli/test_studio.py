@@ -28,9 +28,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[StudioServer]:
     return servers
 
 
-def test_it_says_where_it_is_and_ctrl_c_ends_it(
-    served: list[StudioServer], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_says_where_it_is_and_ctrl_c_ends_it(served: list[StudioServer], capsys: pytest.CaptureFixture[str]) -> None:
     command.run(Settings(port=0, browser=False))
     out, err = capsys.readouterr()
     assert out == f"open http://127.0.0.1:{served[0].server_port}/ in a browser; Ctrl-C stops the studio\n"

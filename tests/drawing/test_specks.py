@@ -19,7 +19,7 @@ def dash(x: float, y: float, size: float = 2.0) -> np.ndarray:
 
 def cleaned(strokes: list[np.ndarray], imagined: list[np.ndarray], given: int = 0) -> int:
     """How many strokes stay, where the model imagines the strokes ``imagined``."""
-    ink = render(Sketch(tuple(imagined)), RASTER).astype(np.float32) / 255
+    ink = render(Sketch(tuple(imagined)), RASTER).astype(np.float32) / np.float32(255)
     return len(without_specks(Sketch(tuple(strokes)), ink, RASTER, given=given))
 
 

@@ -91,9 +91,7 @@ def test_the_file_is_what_the_page_reads(imagined: Atlas, tmp_path: Path) -> Non
 def test_people_draw_the_map_of_a_set(few: Model, clear_set: Path) -> None:
     sketches = SketchSet.open(clear_set)
     parts: list[str] = []
-    built = build_atlas(
-        few, sketches, per_category=5, seed=3, on_progress=lambda part, done, total: parts.append(part)
-    )
+    built = build_atlas(few, sketches, per_category=5, seed=3, on_progress=lambda part, done, total: parts.append(part))
     assert built.drawn_by == "people"
     assert built.categories == FEW[:2]
     assert np.bincount(built.category_ids).tolist() == [5, 5]

@@ -25,9 +25,7 @@ def model(tmp_path: Path) -> dict[str, Path]:
     return {name: folder / name for name in ("config.json", "decoder.onnx")}
 
 
-def asked(
-    server: StudioServer, path: str, method: str = "GET", **headers: str
-) -> tuple[HTTPResponse, bytes]:
+def asked(server: StudioServer, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, bytes]:
     connection = HTTPConnection("127.0.0.1", server.server_port, timeout=20)
     connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()

@@ -113,12 +113,11 @@ class OnnxRuntime:
 
     def __init__(self, folder: str | Path, *, threads: int = 0, precision: Precision = "float32") -> None:
         self.info = read_info(folder)
-        self._folder, self._threads = Path(folder), threads
+        self._folder, self._threads = Path(folder), threads or os.cpu_count() or 1
         self._decoder = DECODER_INT8 if precision == "int8" else DECODER
         if precision == "int8" and not (self._folder / DECODER_INT8).is_file():
             raise ModelError(f"{folder}: it has no {DECODER_INT8}, which `train` and `export` write now")
         self._sessions: dict[str, Any] = {}
-        self._single: OnnxRuntime | None = None
 
     def encode(self, ink: FloatArray) -> Posterior:
         return self._encoded({"ink": ink})
@@ -148,15 +147,9 @@ class OnnxRuntime:
         return MixtureArrays(*values[:count]), DrawingState(state.fixed, tuple(values[count:]))
 
     def workers(self, drawings: int) -> Sequence[Runtime]:
-        threads = min(self._threads or os.cpu_count() or 1, drawings // _FEWEST)
-        if threads < 2:
-            return [self]
-        if self._single is None:
-            self._single = OnnxRuntime(self._folder, threads=1)
-            self._single._decoder = self._decoder
-            for name in (START, self._decoder):
-                self._single._session(name)
-        return [self._single] * threads
+        for name in (START, self._decoder):
+            self._session(name)  # opened once, whichever thread comes first
+        return [self] * max(1, min(self._threads, drawings // _FEWEST))
 
     def _session(self, name: str) -> Any:
         if name not in self._sessions:
@@ -166,7 +159,8 @@ class OnnxRuntime:
             if not path.is_file():
                 raise ModelError(f"{path}: no such file; the model folder is incomplete")
             options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = self._threads or (os.cpu_count() or 1)
+            # Rows follow one another: threads draw beside each other rather than share the small work of one row.
+            options.intra_op_num_threads = self._threads if name == ENCODER else 1
             options.log_severity_level = 3
             try:
                 self._sessions[name] = onnxruntime.InferenceSession(

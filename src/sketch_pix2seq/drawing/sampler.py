@@ -138,8 +138,8 @@ def _shared(
     workers = runtime.workers(len(seeds))
     if len(workers) == 1:
         return _finished(runtime, some, each, range(len(seeds)), streams, settings)
-    codes = len(seeds) // each
-    edges = [codes * i // len(workers) * each for i in range(len(workers) + 1)]
+    unit = each if len(seeds) // each >= len(workers) else 1  # a code's drawings stay together where there are several
+    edges = [len(seeds) // unit * i // len(workers) * unit for i in range(len(workers) + 1)]
     with ThreadPoolExecutor(len(workers)) as pool:
         parts = pool.map(
             lambda worker, part: _finished(worker, some, each, part, streams, settings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from sketch_pix2seq.drawing.runtime import start_rows
 from sketch_pix2seq.sequence import PEN_END, rows_of
 from sketch_pix2seq.sketch import DoubleArray, FloatArray, Sketch
 
-_AT_ONCE = 512
+_AT_ONCE = 256
 
 
 class Likelihood(NamedTuple):
@@ -43,13 +44,16 @@ def likelihood(
     offset, pen, rows = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
     lengths = np.array([sketch.n_points for sketch in sketches])
     order = np.argsort(-lengths, kind="stable")
-    for begin in range(0, n, _AT_ONCE):
-        places = order[begin : begin + _AT_ONCE]
-        offset[places], pen[places], rows[places] = _forced(
-            model, [sketches[i] for i in places], posterior.mean[places]
-        )
-        if on_progress is not None:
-            on_progress(len(places))
+    parts = [order[begin : begin + _AT_ONCE] for begin in range(0, n, _AT_ONCE)]
+
+    def forced(places: NDArray[np.int64]) -> tuple[DoubleArray, DoubleArray, NDArray[np.int64]]:
+        return _forced(model, [sketches[i] for i in places], posterior.mean[places])
+
+    with ThreadPoolExecutor(len(model.runtime.workers(n))) as pool:
+        for places, found in zip(parts, pool.map(forced, parts), strict=True):
+            offset[places], pen[places], rows[places] = found
+            if on_progress is not None:
+                on_progress(len(places))
     kl = None
     if posterior.log_variance is not None:
         mean, spread = posterior.mean.astype(np.float64), posterior.log_variance.astype(np.float64)

@@ -43,7 +43,6 @@ def write_folder(folder: str | Path, network: Network, categories: Sequence[str]
     with writing_folder(folder) as part:
         save_file({k: v.half().contiguous() for k, v in network.state_dict().items()}, part / WEIGHTS)
         _export_graphs(network, part)
-        write_int8(part)
         info.save(part)
     return folder
 
@@ -120,6 +119,7 @@ def _export_graphs(network: Network, folder: Path) -> None:
         [*Mixture._fields, *after],
         folder / DECODER,
     )
+    write_int8(folder)
 
 
 def save_graph(

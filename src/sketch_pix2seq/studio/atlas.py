@@ -61,6 +61,7 @@ _APART = 0.5
 """How far drawings lie apart at least, as a share of their distance if they lay evenly."""
 _SETTINGS = DrawSettings(candidates=1, max_points=MOST_POINTS)
 
+
 @dataclass(frozen=True, eq=False)
 class Atlas:
     """n drawings with their codes and places."""
