@@ -1,7 +1,8 @@
 # make draw    redraw a picture that comes with the repository
 # make studio  draw in the browser, and the model draws with you
 # make test    lint, types and tests; those of the studio's page too, where Node is
-# make bench   speed of drawing; with SET=drawings.arrow also of training, and what the bundled model does on that set
+# make bench   speed of start-up, drawing, preparing and retrieval; with SET=drawings.arrow also of training, on one and
+#              several processes, and what the bundled model does on that set
 # make clean   remove what these made
 #
 # make studio-page builds the page anew, which is part of the package; it needs Node 20.19 or later. `make studio` does so
@@ -51,8 +52,12 @@ else
 endif
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/drawing.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/drawing.py $(if $(SET),"$(SET)")
+	$(BIN)/python benchmarks/prepare.py 1e5 1e6
+	$(BIN)/python benchmarks/retrieval.py
 	$(if $(SET),$(BIN)/python benchmarks/training.py "$(SET)")
+	$(if $(SET),$(BIN)/python benchmarks/processes.py "$(SET)")
 	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings)
 
 clean:
