@@ -29,7 +29,7 @@ from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
 from sketch_pix2seq.training.loop import CHECKPOINT, train
 from sketch_pix2seq.training.prior import fit_prior
 from sketch_pix2seq.training.run import load_run, run
-from sketch_pix2seq.training.settings import TrainSettings, TuneSettings
+from sketch_pix2seq.training.settings import OptimiserSettings, TrainSettings, TuneSettings
 from sketch_pix2seq.training.tuning import DREAMS, dream, load_base
 from tests.conftest import random_sketch
 from tests.drawing.conftest import KINDS, fixed_network
@@ -316,7 +316,7 @@ def healing(kind: str, **changes: object) -> TrainSettings:
 def test_healing_teaches_the_encoder_the_codes_of_whole_pictures(
     bases: dict[str, Path], tiny_set: Path, tmp_path: Path
 ) -> None:
-    settings = healing("canvas", steps=60)
+    settings = healing("canvas", steps=400, optimiser=OptimiserSettings(learning_rate=2e-3, warmup=3))
     before, _ = load_network(bases["canvas"])
     after, progress, _ = train(tiny_set, tmp_path / "run", settings, base=load_base(bases["canvas"], settings))
     was, now = before.state_dict(), after.state_dict()
@@ -325,11 +325,11 @@ def test_healing_teaches_the_encoder_the_codes_of_whole_pictures(
     assert progress.started_from["encoder"] == "healed"
     sketches = SketchSet.open(tiny_set)
     ink = np.stack([render(sketches[i], RasterSpec()) for i in range(len(sketches))])
-    whole, holed = (torch.from_numpy(x).float() / 255 for x in (ink, damaged(ink, 0.3, seed=9)))
+    whole, holed = (torch.from_numpy(x).float() / 255 for x in (ink, damaged(ink, 0.5, seed=9)))
     wanted = before.encode(whole)[0].detach()
     with torch.no_grad():
         far = [float((network.encode(holed)[0] - wanted).square().mean()) for network in (before, after)]
-    assert far[1] < far[0]
+    assert far[1] < 0.9 * far[0]
 
 
 def test_healing_goes_on_as_if_it_had_not_stopped(bases: dict[str, Path], tiny_set: Path, tmp_path: Path) -> None:
