@@ -100,7 +100,7 @@ def _drawings(model: Model) -> dict[str, Any]:
     codes = np.stack([code, code * np.float32(0.9)])
     seeds = _streams(11, 2)
     cases = []
-    for settings in (SampleSettings(), SampleSettings(0.0, 0.0), SampleSettings(0.6, 0.8, 40)):
+    for settings in (SampleSettings(), SampleSettings(0.0, 0.0, 60), SampleSettings(0.6, 0.8, 40)):
         empty = begin(model.runtime, codes, np.zeros((2, 0, 5), np.float32))
         drawings = draw_on(model.runtime, empty, seeds, settings)
         cases.append({**_settings(settings), "drawings": list(map(_strokes, drawings))})
