@@ -54,6 +54,20 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("encoder", ["paper", "deep"])
+@pytest.mark.parametrize("seed", range(4))
+def test_an_untrained_encoder_tells_pictures_apart(encoder: str, seed: int) -> None:
+    """Where biases drown the picture, training takes thousands of steps to notice that there is one."""
+    torch.manual_seed(seed)
+    settings = settings_of(encoder, "lstm", canvas=False)
+    network = Network(settings, SequenceSpec(settings.start))
+    rng = np.random.default_rng(3)
+    sketches = [random_sketch(rng) for _ in range(16)]
+    with torch.no_grad():
+        features = network.encoder(batch_of(sketches, network.sequence).ink)
+    assert features.std(dim=0).mean() > 0.2 * features.abs().mean()
+
+
 @pytest.mark.parametrize(("encoder", "decoder", "canvas"), CASES)
 def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: str, canvas: bool) -> None:
     """Teacher forcing over packed rows and the step used for drawing are one model."""
