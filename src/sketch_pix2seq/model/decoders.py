@@ -45,14 +45,13 @@ class Core(nn.Module):
         """All rows ``(rows, features)`` -> hidden states ``(rows, size)``, with recurrent dropout in training."""
         mask = self.dropout_mask(constant)
         outputs = []
-        begin = 0
-        for count in counts:
-            state = tuple(part[:count] for part in state)
-            state = self._advance(
-                inputs[begin : begin + count], constant[:count], state, None if mask is None else mask[:count]
-            )
+        # Split at once: the gradient of a slice of all rows is as large as all rows, and there is one for every step.
+        for rows in torch.split(inputs, list(counts)):
+            count = len(rows)
+            if count < len(constant):
+                constant, state = constant[:count], tuple(part[:count] for part in state)
+            state = self._advance(rows, constant, state, None if mask is None else mask[:count])
             outputs.append(state[0])
-            begin += count
         return torch.cat(outputs)
 
     def dropout_mask(self, like: Tensor) -> Tensor | None:

@@ -30,14 +30,14 @@ class PaperEncoder(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         widths = (1, *self.CHANNELS)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(a, b, 2, stride) for a, b, stride in zip(widths[:-1], widths[1:], self.STRIDES, strict=True)
-        )
-        for convolution in self.convolutions:
+        steps = zip(pairwise(widths), self.STRIDES, strict=True)
+        convolutions = [nn.Conv2d(a, b, 2, stride) for (a, b), stride in steps]
+        for convolution in convolutions:
             # TensorFlow's default, in which the paper's models were trained. With PyTorch's, the picture is a hundredth
             # of what the biases give, and training takes thousands of steps to notice that there is one.
             nn.init.xavier_uniform_(convolution.weight)
-            nn.init.zeros_(convolution.bias)
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+        self.convolutions = nn.ModuleList(convolutions)
         self.high_pass = settings.high_pass
         kernel = torch.full((1, 1, 3, 3), -1.0)
         kernel[0, 0, 1, 1] = 8.0
