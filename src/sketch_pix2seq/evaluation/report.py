@@ -973,7 +973,7 @@ _KINDS = {
 
 
 def _inline(text: str) -> str:
-    text = html.escape(text, quote=False)
+    text = html.escape(text, quote=False).replace(" %", "&nbsp;%")
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
     text = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
     return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", text)
