@@ -57,7 +57,7 @@ CASES = [
 @pytest.mark.parametrize("encoder", ["paper", "deep"])
 @pytest.mark.parametrize("seed", range(4))
 def test_an_untrained_encoder_tells_pictures_apart(encoder: str, seed: int) -> None:
-    """Where biases drown the picture, training takes thousands of steps to notice that there is one."""
+    """Where biases drown the picture, training does not notice for hundreds of steps that there is one."""
     torch.manual_seed(seed)
     settings = settings_of(encoder, "lstm", canvas=False)
     network = Network(settings, SequenceSpec(settings.start))

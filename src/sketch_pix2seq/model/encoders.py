@@ -34,7 +34,7 @@ class PaperEncoder(nn.Module):
         convolutions = [nn.Conv2d(a, b, 2, stride) for (a, b), stride in steps]
         for convolution in convolutions:
             # TensorFlow's default, in which the paper's models were trained. With PyTorch's, the picture is a hundredth
-            # of what the biases give, and training takes thousands of steps to notice that there is one.
+            # of what the biases give, and hundreds of steps later training has not noticed that there is one.
             nn.init.xavier_uniform_(convolution.weight)
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
         self.convolutions = nn.ModuleList(convolutions)
