@@ -9,7 +9,9 @@ so single cells can be run, in any order; the table and the sheets show those th
 Held back of a category: its drawings in the files of --held, or else --hold of those in RARE.ndjson. The new category
 is named by a logistic regression over the features of the bundled classifier, fitted on people's drawings of the
 categories of SET.arrow and of all drawings of the new one that are not held back, classes weighed evenly; old ones by
-the classifier itself. The model draws as `draw` does, once for each picture.
+the classifier itself. The model draws as `draw` does, once for each picture, and --imagined drawings of the new
+category from nothing. Nats a point are of people's own strokes given the code of their picture; "+-" is the standard
+error of the difference from the model as it is, over the same drawings.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
+from sketch_pix2seq.evaluation.likelihood import likelihood
 from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.statistics import spread
 from sketch_pix2seq.files import write_whole
@@ -125,6 +128,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--held", nargs="*", type=Path, default=[], help="files whose drawings are held back")
     parser.add_argument("--hold", type=int, default=30, help="drawings held back of a category that --held has not")
     parser.add_argument("--old", type=int, default=470, help="test drawings of old categories")
+    parser.add_argument("--imagined", type=int, default=100, help="drawings of the new category from nothing")
     parser.add_argument("--from", dest="base", default=BUNDLED, help="the model to begin with")
     parser.add_argument("--steps", type=int, default=0, help="steps of a training; 0 = as the recipe says")
     parser.add_argument("--dreamed", type=int, default=0, help="sketches dreamed; 0 = as the recipe says")
@@ -186,15 +190,26 @@ def measure(
     minutes = (time.monotonic() - began) / 60
     new_drawn = [drawn for (drawn,) in model.draw_all(task.held)]
     old_drawn = [drawn for (drawn,) in model.draw_all(old)]
+    knows = task.category in model.info.categories
+    imagined = model.imagine(task.category, asked.imagined) if knows else []
     figures = {
         "new": judge.new(new_drawn, task.category),
+        "imagined": judge.new(imagined, task.category) if imagined else None,
         "old": judge.old(old_drawn, (sketch.category or "" for sketch in old)),
+        "new_nats": nats_of(model, task.held),
+        "old_nats": nats_of(model, old),
         "minutes": round(minutes, 1),
         "machine": machine(),
         "from": asked.base,
     }
     write_sketches([*new_drawn[:SHOWN], *(old_drawn[i] for i in shown_of(old))], path.with_suffix(".ndjson"))
     write_whole(path, (json.dumps(figures, indent=1) + "\n").encode())
+
+
+def nats_of(model: Model, sketches: Sequence[Sketch]) -> dict[str, list[float]]:
+    """Of each sketch, the nats of its strokes given the code of its picture, and its points."""
+    found = likelihood(model, sketches)
+    return {"nats": (found.offset + found.pen).round(3).tolist(), "points": found.rows.tolist()}
 
 
 def learned(task: Task, drawings: int, way: str, asked: argparse.Namespace, out: Path) -> Model:
@@ -237,23 +252,39 @@ def report(asked: argparse.Namespace, tasks: Sequence[Task], judge: Judge, old: 
     lines = [
         f"{machine()}; {asked.base}; share of redrawings that are named as what they redraw",
         "",
-        "| new category | drawings | learned | new category named | old categories named | minutes |",
-        "|---|---|---|---|---|---|",
+        "| new category | drawings | learned | new category named | nats a point | from nothing named"
+        " | old categories named | nats a point | minutes |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     right = share(judge.old(old, (sketch.category or "" for sketch in old)), len(old))
     for task in tasks:
         people = share(judge.new(task.held, task.category), len(task.held))
-        lines.append(f"| {task.category} | | (people's own drawings) | {people} | {right} | |")
+        lines.append(f"| {task.category} | | (people's own drawings) | {people} | | | {right} | | |")
+        untuned = cells / f"{name_of(task.category, 0, 'as-it-is')}.json"
+        before = json.loads(untuned.read_text(encoding="utf-8")) if untuned.exists() else None
         for other, drawings, way, path in kept(tasks, asked, cells):
             if other is not task:
                 continue
             cell = json.loads(path.read_text(encoding="utf-8"))
             new, known = share(cell["new"], len(task.held)), share(cell["old"], len(old))
+            nothing = "" if cell["imagined"] is None else share(cell["imagined"], asked.imagined)
+            new_nats, old_nats = (nats(cell, before if drawings else None, of) for of in ("new_nats", "old_nats"))
             lines.append(
-                f"| {task.category} | {drawings or ''} | {way} | {new} | {known} |"
-                f" {cell['minutes'] if drawings else ''} |"
+                f"| {task.category} | {drawings or ''} | {way} | {new} | {new_nats} | {nothing} |"
+                f" {known} | {old_nats} | {cell['minutes'] if drawings else ''} |"
             )
     return "\n".join([*lines, ""])
+
+
+def nats(cell: dict[str, Any], before: dict[str, Any] | None, of: str) -> str:
+    """Nats a point, such as "-1.21", or "-1.21 (-0.10 +- 0.02)" with the difference from the model as it is."""
+    sums, points = np.array(cell[of]["nats"]), np.array(cell[of]["points"])
+    value = sums.sum() / points.sum()
+    if before is None:
+        return f"{value:.3f}"
+    lost = sums - np.array(before[of]["nats"])
+    error = np.sqrt(np.square(lost - lost.sum() / points.sum() * points).sum()) / points.sum()
+    return f"{value:.3f} ({lost.sum() / points.sum():+.3f} +- {error:.3f})"
 
 
 def share(right: int, of: int) -> str:

