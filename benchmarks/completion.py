@@ -1,0 +1,98 @@
+"""Started drawings gone on with: how often they are named as what the person was drawing.
+
+    python benchmarks/completion.py SET.arrow [--sketches 188] [--out FOLDER]
+
+Test sketches of at least two strokes, spread over the categories, are cut after the stroke that holds the middle point,
+the last stroke never kept. Each is completed with nothing but its strokes, with its category, and with the picture of
+the whole; four alternatives, of which the first counts, or any. Names are given by the bundled classifier, which also
+sees what was started alone and the person's whole sketch. FOLDER/completion.png shows the first of each category.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from common import machine
+
+from sketch_pix2seq.cli.console import progress
+from sketch_pix2seq.data.store import SketchSet
+from sketch_pix2seq.drawing.complete import complete
+from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
+from sketch_pix2seq.evaluation.recognition import load_classifier
+from sketch_pix2seq.evaluation.statistics import bootstrap, spread
+from sketch_pix2seq.sheet import Cell, Row, write_sheet
+from sketch_pix2seq.sketch import Sketch
+
+ALTERNATIVES = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("set", type=Path)
+    parser.add_argument("--sketches", type=int, default=188)
+    parser.add_argument("--model", default=BUNDLED)
+    parser.add_argument("--out", type=Path, default=Path())
+    asked = parser.parse_args()
+    wholes = chosen(SketchSet.open(asked.set), asked.sketches)
+    model, classifier = load_model(asked.model), load_classifier()
+    meant = [classifier.categories.index(whole.category or "") for whole in wholes]
+
+    def right(sketches: Sequence[Sketch]) -> list[bool]:
+        named = classifier.look(sketches)[0].argmax(axis=1)
+        return [bool(name == category) for name, category in zip(named, meant, strict=True)]
+
+    started = [begun(whole) for whole in wholes]
+    ways: dict[str, Callable[[Sketch, Sketch], list[Sketch]]] = {
+        "strokes alone": lambda start, whole: complete(model, start, ALTERNATIVES),
+        "its category": lambda start, whole: complete(model, start, ALTERNATIVES, category=whole.category),
+        "the whole picture": lambda start, whole: complete(model, start, ALTERNATIVES, picture=whole),
+    }
+    print(f"{machine()}; {asked.model}; {len(wholes)} test sketches, named as what they were meant to become\n")
+    print("| given | first of 4 | any of 4 |\n|---|---|---|")
+    print(f"| (the person's whole sketch) | {share(right(wholes))} | |")
+    print(f"| (what was started, alone) | {share(right(started))} | |")
+    columns = [wholes, started]
+    for name, way in ways.items():
+        pairs = list(zip(started, wholes, strict=True))
+        with progress() as bar:
+            drawn = [way(start, whole) for start, whole in bar.track(pairs, description=name)]
+        found = np.array([right([alternatives[i] for alternatives in drawn]) for i in range(ALTERNATIVES)])
+        print(f"| {name} | {share(found[0])} | {share(found.any(axis=0))} |")
+        columns.append([alternatives[0] for alternatives in drawn])
+    show(asked.out, columns, ["whole", "started", *ways])
+
+
+def chosen(sketches: SketchSet, n: int) -> list[Sketch]:
+    """Test sketches of at least two strokes, as many of each category as there can be."""
+    test = sketches.indices("test")
+    several = np.array([i for i in test if len(sketches[int(i)]) > 1])
+    return [sketches[int(several[i])] for i in spread(sketches.category_ids[several], n)]
+
+
+def begun(whole: Sketch) -> Sketch:
+    """The first strokes of a sketch, about half of its points."""
+    ends = np.cumsum([len(stroke) for stroke in whole.strokes])
+    keep = min(int((ends < ends[-1] / 2).sum()) + 1, len(whole) - 1)
+    return replace(whole, strokes=whole.strokes[:keep])
+
+
+def share(right: object) -> str:
+    """Such as "45 % (38-52)", with the bootstrap's interval of 95 %."""
+    estimate = bootstrap(np.asarray(right, np.float64))
+    return f"{100 * estimate.value:.0f} % ({100 * estimate.low:.0f}-{100 * estimate.high:.0f})"
+
+
+def show(folder: Path, columns: Sequence[Sequence[Sketch]], names: Sequence[str]) -> None:
+    """A sheet with a row for the first sketch of every other category."""
+    firsts = list({whole.category: i for i, whole in reversed(list(enumerate(columns[0])))}.items())[::2]
+    rows = [Row(str(category), [Cell(column[i]) for column in columns]) for category, i in firsts]
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"\nsheet: {write_sheet(folder / 'completion.png', rows, cell=88, columns=names)}")
+
+
+if __name__ == "__main__":
+    main()
