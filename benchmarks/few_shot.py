@@ -58,12 +58,24 @@ def no_rehearsal(settings: TrainSettings) -> TrainSettings:
     return replace(settings, tune=replace(settings.tune, rehearsal=0.0))
 
 
+def eager(settings: TrainSettings) -> TrainSettings:
+    """Ten times the learning rate."""
+    optimiser = settings.optimiser
+    return replace(settings, optimiser=replace(optimiser, learning_rate=10 * optimiser.learning_rate))
+
+
+def anew(settings: TrainSettings) -> TrainSettings:
+    """As a network learns that knows nothing: with the default recipe's learning rate, and four times the steps."""
+    return replace(settings, optimiser=load_recipe("default").optimiser, steps=4 * settings.steps)
+
+
 WAYS: dict[str, Callable[[TrainSettings], TrainSettings] | None] = {
     "as-it-is": None,
     "tuned": lambda settings: settings,
     "no-rehearsal": no_rehearsal,
     "other-encoder": other_encoder,
-    "from-nothing": lambda settings: settings,
+    "eager": eager,
+    "from-nothing": anew,
 }
 """How a cell learns: not at all, by the default recipe of --from, by variants of it, or with no model to begin with."""
 

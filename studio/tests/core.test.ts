@@ -216,6 +216,30 @@ describe("the prior", () => {
     expect(sure.filter((share) => share > 0.9).length).toBeGreaterThan(8);
     expect(() => prior.index("unicorn horn")).toThrow("knows no unicorn horn");
   });
+
+  it("samples about the examples of a category that has few", () => {
+    const arrays = {
+      categories: ["<U1", [2], new Uint32Array([97, 98])],
+      shares: ["<f8", [2], new Float64Array([0.5, 0.5])],
+      weights: ["<f4", [2, 1], new Float32Array([1, 1])],
+      means: ["<f4", [2, 1, 2], new Float32Array([0, 0, 50, 50])],
+      factors: ["<f4", [2, 2, 1], new Float32Array(4)],
+      noise: ["<f4", [2, 2], new Float32Array([1, 1, 1, 1])],
+      examples: ["<f4", [2, 2], new Float32Array([0, 100, 100, 0])],
+      example_of: ["<i4", [2], new Int32Array([1, 1])],
+    } satisfies Parameters<typeof npzOf>[0];
+    const few = Prior.read(npzOf(arrays));
+    const samples = Array.from({ length: 200 }, (_, i) => few.sample(1, new Normals(5, i), 1));
+    const off = samples.map(([x, y]) => Math.min(Math.hypot(x!, y! - 100), Math.hypot(x! - 100, y!)));
+    expect(Math.max(...off)).toBeLessThan(3);
+    const variance = off.reduce((sum, distance) => sum + distance ** 2 / 400, 0);
+    expect(variance).toBeGreaterThan(0.15);
+    expect(variance).toBeLessThan(0.4);
+    expect(samples.filter(([x]) => x! < 50).length).toBeGreaterThan(60);
+    expect(Math.hypot(...few.sample(0, new Normals(5, 0), 1))).toBeLessThan(6);
+    const one = { ...arrays, example_of: ["<i4", [1], new Int32Array([1])] } satisfies Parameters<typeof npzOf>[0];
+    expect(() => Prior.read(npzOf(one))).toThrow("do not fit");
+  });
 });
 
 describe("the map", () => {

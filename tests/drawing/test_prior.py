@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from sketch_pix2seq.drawing.prior import Prior
+from sketch_pix2seq.drawing.prior import NEAR, Prior
 from sketch_pix2seq.errors import ModelError, SettingsError
 
 
@@ -60,6 +61,42 @@ def test_no_spread_gives_the_middles(prior: Prior) -> None:
     codes = prior.sample(50, "pig", spread=0)
     near = np.abs(codes[:, None] - prior.means[1]).max(axis=2).min(axis=1)
     assert near.max() == 0
+
+
+def few_of(prior: Prior) -> Prior:
+    """The same with three examples of the second category."""
+    examples = np.array([[40.0] * 5, [-40.0] * 5, [80.0] * 5], np.float32)
+    return replace(prior, examples=examples, example_of=np.array([1, 1, 1]))
+
+
+def test_few_codes_are_sampled_about(prior: Prior) -> None:
+    few = few_of(prior)
+    codes = few.sample(3000, "pig", spread=1.0).astype(float)
+    far = codes[:, None] - few.examples
+    nearest = np.square(far).sum(axis=2).argmin(axis=1)
+    assert np.bincount(nearest, minlength=3).min() > 800
+    covariance = np.cov(far[np.arange(len(codes)), nearest].T)
+    np.testing.assert_allclose(covariance, NEAR * prior.covariance("pig"), atol=0.15)
+    np.testing.assert_array_equal(few.sample(20, "cat"), prior.sample(20, "cat"))
+    np.testing.assert_array_equal(few.log_densities(codes[:5]), prior.log_densities(codes[:5]))
+
+
+def test_examples_stay_with_their_category(prior: Prior, tmp_path: Path) -> None:
+    few = few_of(prior)
+    few.save(tmp_path)
+    again = Prior.load(tmp_path)
+    np.testing.assert_allclose(again.examples, few.examples)
+    np.testing.assert_array_equal(again.example_of, few.example_of)
+    cow = replace(few, categories=("cow", "hen"), example_of=np.array([0, 0, 1]))
+    np.testing.assert_array_equal(few.joined(cow).example_of, [1, 1, 1, 2, 2, 3])
+    pigs = replace(cow, categories=("hen", "pig"))
+    both = few.joined(pigs)
+    assert both.categories == ("cat", "hen", "pig")
+    np.testing.assert_array_equal(both.example_of, [1, 1, 2])
+    np.testing.assert_array_equal(prior.joined(few).example_of, [1, 1, 1])
+    replace(few, example_of=np.array([1, 1, 2])).save(tmp_path)
+    with pytest.raises(ModelError, match="do not fit"):
+        Prior.load(tmp_path)
 
 
 def test_samples_depend_on_the_seed_alone(prior: Prior) -> None:

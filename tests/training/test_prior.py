@@ -39,5 +39,7 @@ def test_a_handful_of_codes_is_enough() -> None:
     both = base.joined(few)
     assert np.isfinite(both.log_densities(unseen)).all()
     assert (both.posterior(unseen).argmax(axis=1) == 2).all()
+    assert len(few.examples) == 6
+    assert (both.example_of == 2).all()
     single = fit_prior(["new"], [unseen[:1]], [np.zeros((0, 3), np.float32)], base=base)
     np.testing.assert_allclose(single.means[0, 0], unseen[0], rtol=1e-5)

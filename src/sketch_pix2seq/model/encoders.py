@@ -114,7 +114,7 @@ class SequenceEncoder(nn.Module):
         return torch.cat([forward, self._last(rows[backwards(counts)], last, steps, "l0_reverse")], dim=1)
 
     def _last(self, rows: Tensor, last: Tensor, counts: Sequence[int], name: str) -> Tensor:
-        """The last states ``(n, size)`` of one direction, on a CPU in less than half of the time that PyTorch's own takes."""
+        """The last states ``(n, size)`` of one direction; on a CPU less than half of the time of PyTorch's own."""
 
         def gates(kind: str) -> Tensor:
             i, f, g, o = getattr(self.lstm, f"{kind}_{name}").chunk(4)

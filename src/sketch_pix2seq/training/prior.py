@@ -23,6 +23,8 @@ _POOLED = 150.0
 """The covariance of all categories counts as much as this many codes of the category's own."""
 _FEW = 10
 """Codes a Gaussian has to have at least, on average."""
+EXAMPLES = 300
+"""A category of at most so many codes keeps them all, and is sampled about them."""
 
 
 def prior_of(model: Model, sketches: SketchSet, *, on_progress: Callable[[int, int], None] | None = None) -> Prior:
@@ -54,7 +56,8 @@ def fit_prior(
 
     Where a category has under 5 held-out codes, every fifth of its codes is held out while choosing. The covariance is
     drawn towards that of all categories within themselves (of ``base``'s, where that is given), so that a handful of
-    codes is enough. counts: training sketches of each category, for p(category); the number of codes unless given.
+    codes is enough; a category of at most `EXAMPLES` codes keeps them for sampling. counts: training sketches of each
+    category, for p(category); the number of codes unless given.
     """
     pooled = _within(codes) if base is None else _within_of(base)
     values, vectors = np.linalg.eigh(pooled)
@@ -73,7 +76,17 @@ def fit_prior(
         means[c, : len(weights)] = centres @ colour
         factors[c], noise[c] = _factored(colour.T @ covariance @ colour, rank)
     shares = np.array([len(own) for own in codes] if counts is None else counts, np.float64)
-    return Prior(tuple(categories), shares / shares.sum(), prior_weights, means, factors, noise)
+    few = [c for c, own in enumerate(codes) if len(own) <= EXAMPLES]
+    return Prior(
+        tuple(categories),
+        shares / shares.sum(),
+        prior_weights,
+        means,
+        factors,
+        noise,
+        np.concatenate([np.zeros((0, size), np.float32), *(codes[c] for c in few)]),
+        np.repeat(np.array(few, np.int64), [len(codes[c]) for c in few]),
+    )
 
 
 def _codes(model: Model, sketches: SketchSet, split: Split, category: str) -> FloatArray:

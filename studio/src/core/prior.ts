@@ -3,6 +3,8 @@ import { Normals } from "./random";
 
 /** Share of the mixture's variance that samples have by default. */
 export const SPREAD = 0.6;
+/** What a sample near an example has of the variance that others have. */
+export const NEAR = 0.25;
 
 /**
  * p(z | category) = sum over k of weights[k] N(z; means[k], factors factors^T + diag(noise^2)), and p(category):
@@ -23,6 +25,10 @@ export class Prior {
     private readonly factors: Float32Array,
     /** `c * z`. */
     private readonly noise: Float32Array,
+    /** `m * z`: all codes of the categories that have few; these are sampled about their examples. */
+    private readonly examples: Float32Array,
+    /** The category of each example. */
+    private readonly exampleOf: Int32Array,
     private readonly gaussians: number,
     private readonly rank: number,
     readonly zSize: number,
@@ -43,12 +49,16 @@ export class Prior {
     if (c !== categories.length || k === undefined || z === undefined || rank === undefined) {
       throw new Error("its arrays do not fit each other");
     }
+    const few = arrays.has("examples");
+    const examples = Float32Array.from(few ? numbers(arrays, "examples") : []);
+    const exampleOf = Int32Array.from(few ? numbers(arrays, "example_of") : []);
+    if (examples.length !== exampleOf.length * z) throw new Error("its arrays do not fit each other");
     if (shares.length !== c || weights.length !== c * k || factors.length !== c * z * rank || noise.length !== c * z) {
       throw new Error("its arrays do not fit each other");
     }
     normalise(shares);
     for (let index = 0; index < c; index++) normalise(weights.subarray(index * k, (index + 1) * k));
-    return new Prior(categories, shares, weights, means, factors, noise, k, rank, z);
+    return new Prior(categories, shares, weights, means, factors, noise, examples, exampleOf, k, rank, z);
   }
 
   /** The number of a category. Throws for one that it does not know. */
@@ -63,14 +73,23 @@ export class Prior {
     return normals.choose(this.shares);
   }
 
-  /** A code of a category; `spread` multiplies the variance of each Gaussian. */
+  /** A code of a category; `spread` multiplies the variance of each Gaussian, `NEAR` that about an example. */
   sample(category: number, normals: Normals, spread = SPREAD): Float32Array {
     const { gaussians, zSize } = this;
     const k = normals.choose(this.weights.subarray(category * gaussians, (category + 1) * gaussians));
-    const code = this.scatter(category, normals, spread);
-    const mean = this.mean(category, k);
+    const own = this.examplesOf(category);
+    const code = this.scatter(category, normals, own.length > 0 ? NEAR * spread : spread);
+    const mean = own.length > 0 ? own[normals.choose(own.map(() => 1))]! : this.mean(category, k);
     for (let d = 0; d < zSize; d++) code[d] = code[d]! + mean[d]!;
     return code;
+  }
+
+  private examplesOf(category: number): Float32Array[] {
+    const codes: Float32Array[] = [];
+    this.exampleOf.forEach((of, index) => {
+      if (of === category) codes.push(this.examples.subarray(index * this.zSize, (index + 1) * this.zSize));
+    });
+    return codes;
   }
 
   /** How codes of a category differ from the middle of their Gaussian. */
