@@ -7,7 +7,8 @@ layout, with splits) and simplified .ndjson (with Google's metadata), whose stro
 those of the real ones. Then it runs `sketch-pix2seq prepare` on them and, in a fresh process, opens the set and makes
 the first batch of the default recipe. 10 million drawings take 7 GB in the folder, most of which goes at the end.
 
-Memory is the proportional set size of the command and its processes together, looked at four times a second.
+Memory is the proportional set size of the command and its processes together, looked at four times a second: what is
+theirs alone, and, as "mapped", pages of files that they read, which the system takes back where it needs the room.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Result:
     sketches: int
     seconds: float
     memory: int
+    mapped: int
     source: int
     size: int
     opened: float
@@ -71,7 +73,16 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=0)
     asked = parser.parse_args()
     print(f"{machine()}; {asked.processes or processors()} processes; {' and '.join(asked.formats)}")
-    heads = ("seconds", 8), ("a second", 9), ("memory", 9), ("source", 9), ("set", 9), ("open", 7), ("batch", 7)
+    heads = (
+        ("seconds", 8),
+        ("a second", 9),
+        ("memory", 9),
+        ("mapped", 9),
+        ("source", 9),
+        ("set", 9),
+        ("open", 7),
+        ("batch", 7),
+    )
     print(f"{'sketches':>12} " + " ".join(f"{head:>{width}}" for head, width in heads))
     before: Result | None = None
     for count in asked.sketches:
@@ -92,20 +103,21 @@ def measured(count: int, folder: Path, formats: tuple[str, ...], processes: int)
     begin = time.perf_counter()
     with (folder / "told").open("w") as told:
         running = subprocess.Popen(words, stdout=told, stderr=subprocess.STDOUT)
-        memory = peak_memory(running)
+        memory, mapped = peak_memory(running)
     seconds = time.perf_counter() - begin
     if running.returncode != 0:
         sys.exit((folder / "told").read_text())
     shutil.rmtree(source)
     done = subprocess.run([sys.executable, "-c", READ, str(out)], capture_output=True, text=True, check=True)
     opened, first_batch = map(float, done.stdout.split())
-    return Result(count, seconds, memory, size, out.stat().st_size, opened, first_batch)
+    return Result(count, seconds, memory, mapped, size, out.stat().st_size, opened, first_batch)
 
 
 def show(result: Result) -> None:
     print(
         f"{result.sketches:12,} {result.seconds:8.1f} {result.sketches / result.seconds:9,.0f} "
-        f"{result.memory / 1e6:6,.0f} MB {result.source / 1e6:6,.0f} MB {result.size / 1e6:6,.0f} MB "
+        f"{result.memory / 1e6:6,.0f} MB {result.mapped / 1e6:6,.0f} MB "
+        f"{result.source / 1e6:6,.0f} MB {result.size / 1e6:6,.0f} MB "
         f"{result.opened:6.2f}s {result.first_batch:6.2f}s",
         flush=True,
     )
@@ -116,19 +128,20 @@ def show_growth(a: Result, b: Result) -> None:
     many = math.log(b.sketches / a.sketches)
     pairs = ((a.seconds, b.seconds), (a.memory, b.memory), (a.source, b.source), (a.size, b.size))
     time_, memory, source, size = (f"^{math.log(y / x) / many:.2f}" for x, y in pairs)
-    print(f"{'grows with n':>12} {time_:>8} {'':>9} {memory:>9} {source:>9} {size:>9}", flush=True)
+    print(f"{'grows with n':>12} {time_:>8} {'':>9} {memory:>9} {'':>9} {source:>9} {size:>9}", flush=True)
 
 
 # -- memory ---------------------------------------------------------------------------------------------------
 
 
-def peak_memory(running: subprocess.Popen[bytes]) -> int:
-    """Most bytes that a process and its children took until it ended; 0 where there is no /proc."""
-    peak = 0
+def peak_memory(running: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """Most bytes of its own, and most of mapped files, that a process and its children took; 0 without a /proc."""
+    own = mapped = 0
     while running.poll() is None:
-        peak = max(peak, sum(own_memory(process) for process in family(running.pid)))
+        now = np.sum([memory_of(process) for process in family(running.pid)], axis=0)
+        own, mapped = max(own, int(now[0])), max(mapped, int(now[1]))
         time.sleep(0.25)
-    return peak
+    return own, mapped
 
 
 def family(root: int) -> Iterator[int]:
@@ -142,12 +155,14 @@ def family(root: int) -> Iterator[int]:
             yield from family(int(pid))
 
 
-def own_memory(process: int) -> int:
+def memory_of(process: int) -> tuple[int, int]:
+    """Bytes of its own and of mapped files; what several processes share counts in parts."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     except OSError:
-        return 0
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return 0, 0
+    size = {name: 1024 * int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines[1:])}
+    return size["Pss_Anon"] + size["Pss_Shmem"], size["Pss_File"]
 
 
 # -- drawings -------------------------------------------------------------------------------------------------
