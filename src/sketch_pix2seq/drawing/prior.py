@@ -170,18 +170,18 @@ class Prior:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``prior.npz`` into a model folder; means, factors, noise and examples as float16."""
+        arrays: dict[str, Any] = {
+            "categories": np.array(self.categories),
+            "shares": self.shares,
+            "weights": self.weights.astype(np.float32),
+            "means": self.means.astype(np.float16),
+            "factors": self.factors.astype(np.float16),
+            "noise": self.noise.astype(np.float16),
+        }
+        if len(self.examples):
+            arrays |= {"examples": self.examples.astype(np.float16), "example_of": self.example_of.astype(np.int32)}
         file = io.BytesIO()
-        few = {"examples": self.examples.astype(np.float16), "example_of": self.example_of.astype(np.int32)}
-        np.savez_compressed(
-            file,
-            categories=np.array(self.categories),
-            shares=self.shares,
-            weights=self.weights.astype(np.float32),
-            means=self.means.astype(np.float16),
-            factors=self.factors.astype(np.float16),
-            noise=self.noise.astype(np.float16),
-            **(few if len(self.examples) else {}),
-        )
+        np.savez_compressed(file, **arrays)
         return write_whole(Path(folder) / PRIOR, file.getvalue())
 
     @classmethod
