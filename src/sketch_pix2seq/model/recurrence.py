@@ -123,19 +123,19 @@ class _LSTMSequence(torch.autograd.Function):
 
 def last_rows(counts: Tensor) -> Tensor:
     """Where in packed rows the last of each sequence is, ``(n,)``; counts: ``(time,)``, sequences that have a row t."""
-    lengths = lengths_of(counts)
+    lengths = _lengths(counts)
     return (counts.cumsum(0) - counts)[lengths - 1] + torch.arange(len(lengths), device=counts.device)
 
 
 def backwards(counts: Tensor) -> Tensor:
     """The order that turns each sequence of packed rows round, ``(rows,)``: the rows are packed alike after it."""
-    lengths, begins = lengths_of(counts), counts.cumsum(0) - counts
+    lengths, begins = _lengths(counts), counts.cumsum(0) - counts
     times = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
     sequences = torch.arange(len(times), device=counts.device) - begins[times]
     return begins[lengths[sequences] - 1 - times] + sequences
 
 
-def lengths_of(counts: Tensor) -> Tensor:
+def _lengths(counts: Tensor) -> Tensor:
     """Rows of each packed sequence, ``(n,)``, the longest first."""
     return (counts[:, None] > torch.arange(int(counts[0]), device=counts.device)).sum(0)
 
