@@ -1,11 +1,13 @@
 """Started drawings gone on with: how often they are named as what the person was drawing.
 
-    python benchmarks/completion.py SET.arrow [--sketches 188] [--out FOLDER]
+    python benchmarks/completion.py SET.arrow [--sketches 188] [--split valid] [--out FOLDER]
 
-Test sketches of at least two strokes, spread over the categories, are cut after the stroke that holds the middle point,
-the last stroke never kept. Each is completed with nothing but its strokes, with its category, and with the picture of
-the whole; four alternatives, of which the first counts, or any. Names are given by the bundled classifier, which also
-sees what was started alone and the person's whole sketch. FOLDER/completion.png shows the first of each category.
+Test sketches (or validation sketches, on which completion was tuned) of at least two strokes, spread over the
+categories, are cut after the stroke that holds the middle point, the last stroke never kept. Each is completed with
+nothing but its strokes, with its category, and with the picture of the whole; four alternatives, of which the first
+counts, or any. Names are given by the bundled classifier, which also sees what was started alone and the person's whole
+sketch. The share of new ink is the first alternative's, in the median. FOLDER/completion.png shows the first of every
+other category.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 from common import machine
 
 from sketch_pix2seq.cli.console import progress
-from sketch_pix2seq.data.store import SketchSet
+from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.complete import complete
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.evaluation.recognition import load_classifier
@@ -34,10 +36,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", type=Path)
     parser.add_argument("--sketches", type=int, default=188)
+    parser.add_argument("--split", choices=["test", "valid"], default="test")
     parser.add_argument("--model", default=BUNDLED)
     parser.add_argument("--out", type=Path, default=Path())
     asked = parser.parse_args()
-    wholes = chosen(SketchSet.open(asked.set), asked.sketches)
+    wholes = chosen(SketchSet.open(asked.set), asked.split, asked.sketches)
     model, classifier = load_model(asked.model), load_classifier()
     meant = [classifier.categories.index(whole.category or "") for whole in wholes]
 
@@ -51,25 +54,27 @@ def main() -> None:
         "its category": lambda start, whole: complete(model, start, ALTERNATIVES, category=whole.category),
         "the whole picture": lambda start, whole: complete(model, start, ALTERNATIVES, picture=whole),
     }
-    print(f"{machine()}; {asked.model}; {len(wholes)} test sketches, named as what they were meant to become\n")
-    print("| given | first of 4 | any of 4 |\n|---|---|---|")
-    print(f"| (the person's whole sketch) | {share(right(wholes))} | |")
-    print(f"| (what was started, alone) | {share(right(started))} | |")
+    print(
+        f"{machine()}; {asked.model}; {len(wholes)} {asked.split} sketches, named as what they were meant to become\n"
+    )
+    print("| given | first of 4 | any of 4 | new ink |\n|---|---|---|---|")
+    print(f"| (the person's whole sketch) | {share(right(wholes))} | | {added(started, wholes)} |")
+    print(f"| (what was started, alone) | {share(right(started))} | | |")
     columns = [wholes, started]
     for name, way in ways.items():
         pairs = list(zip(started, wholes, strict=True))
         with progress() as bar:
             drawn = [way(start, whole) for start, whole in bar.track(pairs, description=name)]
+        firsts = [alternatives[0] for alternatives in drawn]
         found = np.array([right([alternatives[i] for alternatives in drawn]) for i in range(ALTERNATIVES)])
-        print(f"| {name} | {share(found[0])} | {share(found.any(axis=0))} |")
-        columns.append([alternatives[0] for alternatives in drawn])
+        print(f"| {name} | {share(found[0])} | {share(found.any(axis=0))} | {added(started, firsts)} |")
+        columns.append(firsts)
     show(asked.out, columns, ["whole", "started", *ways])
 
 
-def chosen(sketches: SketchSet, n: int) -> list[Sketch]:
-    """Test sketches of at least two strokes, as many of each category as there can be."""
-    test = sketches.indices("test")
-    several = np.array([i for i in test if len(sketches[int(i)]) > 1])
+def chosen(sketches: SketchSet, split: Split, n: int) -> list[Sketch]:
+    """Sketches of a split of at least two strokes, as many of each category as there can be."""
+    several = np.array([i for i in sketches.indices(split) if len(sketches[int(i)]) > 1])
     return [sketches[int(several[i])] for i in spread(sketches.category_ids[several], n)]
 
 
@@ -84,6 +89,12 @@ def share(right: object) -> str:
     """Such as "45 % (38-52)", with the bootstrap's interval of 95 %."""
     estimate = bootstrap(np.asarray(right, np.float64))
     return f"{100 * estimate.value:.0f} % ({100 * estimate.low:.0f}-{100 * estimate.high:.0f})"
+
+
+def added(started: Sequence[Sketch], finished: Sequence[Sketch]) -> str:
+    """Such as "30 %": the median share of the ink that is not in the started drawings."""
+    shares = [1 - a.path_length() / b.path_length() for a, b in zip(started, finished, strict=True)]
+    return f"{100 * np.median(shares):.0f} %"
 
 
 def show(folder: Path, columns: Sequence[Sequence[Sketch]], names: Sequence[str]) -> None:

@@ -99,6 +99,10 @@ class Sketch:
         """All points in drawing order, ``(n_points, 2)``."""
         return np.concatenate(self.strokes) if self.strokes else np.empty((0, 2), np.float32)
 
+    def path_length(self) -> float:
+        """Length of all strokes together, without the ways of the lifted pen, in the sketch's units."""
+        return sum(float(np.hypot(*np.diff(stroke.astype(np.float64), axis=0).T).sum()) for stroke in self.strokes)
+
     def bounds(self) -> tuple[float, float, float, float]:
         """``(left, top, right, bottom)`` in canvas units. Raises ValueError for a sketch without strokes."""
         if not self.strokes:

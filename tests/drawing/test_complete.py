@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_pix2seq.drawing.complete import _bounds, _collage, _Frames, _joined, _rows, complete
+from sketch_pix2seq.drawing.complete import _bounds, _Frames, _joined, _rows, complete
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.prior import Prior
@@ -131,15 +131,15 @@ def test_what_cannot_be_completed_is_refused(folders: dict[str, Path], house: Sk
         complete(Model(model.runtime), house)
 
 
-def test_a_collage_is_the_rest_of_what_begins_alike(house: Sketch) -> None:
-    drawing = house.transform([[0.5, 0, 300], [0, 0.5, -40]])
-    distance, collage = _collage(Sketch(drawing.strokes[:2]), house)
-    assert distance < 0.02
-    np.testing.assert_allclose(collage.points(), drawing.points(), atol=0.1)
-    line = Sketch((np.array([[0, 0], [10, 0]], np.float32),))
-    assert _collage(line, line) == (np.inf, line)
-    other, _ = _collage(Sketch(drawing.strokes[2:]), house)
-    assert other > distance
+def test_what_is_all_but_done_does_not_come_first() -> None:
+    """The model adds to a body with two legs, though as it stands it fits the strokes best."""
+    turn = np.linspace(0, 2 * np.pi, 16)
+    body = np.stack([np.cos(turn) * 100, np.sin(turn) * 60], axis=1)
+    legs = [np.array([[x, 50], [x, 110]]) for x in (-50, 50)]
+    started = Sketch(tuple(part.astype(np.float32) for part in (body, *legs)))
+    model = load_model()
+    for drawing in complete(model, started, 4, settings=DrawSettings(candidates=1)):
+        assert drawing.path_length() > 1.1 * started.path_length()
 
 
 @pytest.mark.parametrize("category", ["eye", None])

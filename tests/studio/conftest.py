@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sketch_pix2seq.data.store import SketchSetWriter
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
 from sketch_pix2seq.model.folder import ATLAS
-from sketch_pix2seq.studio.atlas import Atlas
 from sketch_pix2seq.studio.server import StudioServer
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from sketch_pix2seq.data.store import SketchSet
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder
 from sketch_pix2seq.errors import DataError, FormatError, ModelError
 from sketch_pix2seq.model.folder import ATLAS
 from sketch_pix2seq.studio import atlas as module
-from sketch_pix2seq.studio.atlas import MARGIN, MOST_POINTS, Atlas, build_atlas, plain_map
+from sketch_pix2seq.studio.atlas import MARGIN, MOST_POINTS, build_atlas, plain_map
 from sketch_pix2seq.studio.folder import made_from
 from tests.studio.conftest import FEW
 

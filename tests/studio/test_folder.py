@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.pretrained import bundled_folder
 from sketch_pix2seq.errors import DataError, ModelError, SketchError
 from sketch_pix2seq.model.folder import ATLAS, DECODER, ENCODER, START, WEIGHTS
-from sketch_pix2seq.studio.atlas import Atlas
 from sketch_pix2seq.studio.folder import find_atlas, keep_atlas, made_from, make_atlas, open_model
 from tests.drawing.conftest import folders  # noqa: F401
 

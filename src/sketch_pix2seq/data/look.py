@@ -185,7 +185,7 @@ def _in_files(path: Path, settings: LookSettings, on_problem: OnProblem | None, 
         tally.splits.append(SPLITS.index(split) if split in SPLITS else -1)
         tally.strokes.append(len(fitted))
         tally.points.append(fitted.n_points)
-        tally.lengths.append(sum(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) for stroke in fitted.strokes))
+        tally.lengths.append(fitted.path_length())
         # every sketch of a category is as likely as any other to stay among its samples (Vitter 1985, algorithm R)
         place = len(tally.samples) if len(tally.samples) < room else int(rng.integers(len(tally.splits)))
         if place < room:

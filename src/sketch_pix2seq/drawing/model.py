@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.prior import SPREAD, Prior, unknown_category
 from sketch_pix2seq.drawing.runtime import Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import ModelError, PictureError, SettingsError
-from sketch_pix2seq.model.folder import ModelInfo
+from sketch_pix2seq.model.folder import ATLAS, ModelInfo
 from sketch_pix2seq.raster import render
 from sketch_pix2seq.sequence import mixed, rows_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
@@ -51,6 +53,7 @@ class Model:
         """prior: one, or the model folder to read it from when it is needed."""
         self.runtime = runtime
         self._prior = prior
+        self._folder = prior if isinstance(prior, Path) else None
 
     @property
     def info(self) -> ModelInfo:
@@ -65,6 +68,13 @@ class Model:
         if isinstance(self._prior, Path):
             self._prior = Prior.load(self._prior)
         return self._prior
+
+    @cached_property
+    def atlas(self) -> Atlas | None:
+        """Clear drawings of every category, where the model's folder has them."""
+        if self._folder is None or not (self._folder / ATLAS).exists():
+            return None
+        return Atlas.load(self._folder / ATLAS)
 
     @property
     def sees(self) -> bool:

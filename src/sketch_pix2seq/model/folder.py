@@ -7,7 +7,7 @@
 ``decoder.onnx``       a row and the state -> the mixture of the next row, and the state after it
 ``decoder.int8.onnx``  the same with its large products in int8; its weights are those of model.safetensors
 ``prior.npz``          what codes each category has, for drawing from nothing (`drawing.prior`)
-``atlas.npz``          drawings with their codes and places on a map, for the studio (`studio.atlas`); not always there
+``atlas.npz``          drawings with their codes and places on a map (`drawing.atlas`); not always there
 """
 
 from __future__ import annotations

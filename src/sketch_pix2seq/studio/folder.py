@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from sketch_pix2seq.data.store import SketchSet
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model, model_folder
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import FileError, ModelError, SketchError
 from sketch_pix2seq.model.folder import ATLAS, CONFIG, DECODER, ENCODER, PRIOR, START, WEIGHTS
 from sketch_pix2seq.sketch import Sketch
-from sketch_pix2seq.studio.atlas import PER_CATEGORY, Atlas, OnProgress, build_atlas
+from sketch_pix2seq.studio.atlas import PER_CATEGORY, OnProgress, build_atlas
 
 ATTRIBUTION = "ATTRIBUTION.md"
 """Whom to name; it goes where the model goes."""
