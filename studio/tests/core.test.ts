@@ -217,7 +217,7 @@ describe("the prior", () => {
     expect(() => prior.index("unicorn horn")).toThrow("knows no unicorn horn");
   });
 
-  it("samples about the examples of a category that has few", () => {
+  it("samples about the examples of a category that has any", () => {
     const arrays = {
       categories: ["<U1", [2], new Uint32Array([97, 98])],
       shares: ["<f8", [2], new Float64Array([0.5, 0.5])],
@@ -225,7 +225,9 @@ describe("the prior", () => {
       means: ["<f4", [2, 1, 2], new Float32Array([0, 0, 50, 50])],
       factors: ["<f4", [2, 2, 1], new Float32Array(4)],
       noise: ["<f4", [2, 2], new Float32Array([1, 1, 1, 1])],
-      examples: ["<f4", [2, 2], new Float32Array([0, 100, 100, 0])],
+      examples: ["|i1", [2, 2], new Int8Array([-100, 100, 100, -100])],
+      example_scale: ["<f4", [2], new Float32Array([0.5, 0.5])],
+      example_offset: ["<f4", [2], new Float32Array([50, 50])],
       example_of: ["<i4", [2], new Int32Array([1, 1])],
     } satisfies Parameters<typeof npzOf>[0];
     const few = Prior.read(npzOf(arrays));

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.prior import quantised
 from sketch_pix2seq.errors import FormatError, ModelError
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.sketch import FloatArray, Sketch
@@ -48,16 +49,14 @@ class Atlas:
 
     def save(self, path: str | Path) -> Path:
         """Write it; the same atlas gives the same bytes. Raises FileError where that cannot be done."""
-        low, high = self.codes.min(axis=0), self.codes.max(axis=0)
-        offset = ((low + high) / 2).astype(np.float32)
-        scale = np.maximum((high - low) / 254, 1e-9).astype(np.float32)
+        codes, scale, offset = quantised(self.codes)
         strokes = [np.rint(stroke).astype(np.int16) for sketch in self.drawings for stroke in sketch.strokes]
         file = io.BytesIO()
         np.savez_compressed(
             file,
             places=self.places.astype(np.float32),
             category_ids=self.category_ids.astype(np.uint16),
-            codes=np.clip(np.rint((self.codes - offset) / scale), -127, 127).astype(np.int8),
+            codes=codes,
             code_scale=scale,
             code_offset=offset,
             points=np.concatenate(strokes),

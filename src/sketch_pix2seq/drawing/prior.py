@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -28,9 +28,6 @@ SPREAD = 0.6
 NEAR = 0.25
 """What a sample near an example has of the variance that others have. Codes from all about the middle of 50 bees were
 scribbles when drawn; with 0.1 to 0.25 of the variance about one bee, drawings were new and bees."""
-
-_OPTIONAL = (("examples", np.float32), ("example_of", np.int64))
-"""Arrays that a file has where there are examples."""
 
 
 def unknown_category(category: str, known: Sequence[str]) -> SettingsError:
@@ -59,8 +56,8 @@ class Prior:
     noise: FloatArray
     """Standard deviation of what the factors leave over, ``(c, z)``."""
     examples: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    """Codes ``(m, z)`` of all drawings of the categories that have few. Samples of these lie about the examples (a
-    smoothed bootstrap: Silverman & Young 1987): a Gaussian fitted to few codes is mostly where no drawing is."""
+    """Codes ``(m, z)`` of drawings: all of a category that has few, some of others. The samples of a category that has
+    any lie about them (a smoothed bootstrap: Silverman & Young 1987), as between two drawings there may be none."""
     example_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """The category of each example, ``(m,)``."""
 
@@ -69,9 +66,9 @@ class Prior:
     ) -> FloatArray:
         """Codes ``(n, z)`` of one category, of a category each, or (None) of any, as often as they were learned from.
 
-        spread multiplies the variance of each Gaussian: 0 gives their middles, 1 what was fitted; about an example the
-        variance is `NEAR` times as much. The same seed gives the same codes, and the first ones are the same however
-        many are asked for.
+        spread multiplies the variance of each Gaussian: 0 gives their middles, 1 what was fitted. Of a category with
+        examples these are the middles, and the variance about them is `NEAR` times as much. The same seed gives the
+        same codes, and the first ones are the same however many are asked for.
         Raises SettingsError for an unknown category or a spread below 0.
         """
         if spread < 0:
@@ -169,7 +166,10 @@ class Prior:
     # -- file ---------------------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``prior.npz`` into a model folder; means, factors, noise and examples as float16."""
+        """Write ``prior.npz`` into a model folder; means, factors and noise as float16, examples as int8.
+
+        A number of an example is that of the file times ``example_scale`` ``(z,)``, plus ``example_offset`` ``(z,)``.
+        """
         arrays: dict[str, Any] = {
             "categories": np.array(self.categories),
             "shares": self.shares,
@@ -179,7 +179,9 @@ class Prior:
             "noise": self.noise.astype(np.float16),
         }
         if len(self.examples):
-            arrays |= {"examples": self.examples.astype(np.float16), "example_of": self.example_of.astype(np.int32)}
+            whole, scale, offset = quantised(self.examples)
+            arrays |= {"examples": whole, "example_scale": scale, "example_offset": offset}
+            arrays["example_of"] = self.example_of.astype(np.int32)
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
         return write_whole(Path(folder) / PRIOR, file.getvalue())
@@ -200,7 +202,7 @@ class Prior:
                     arrays["factors"].astype(np.float32),
                     # float16 rounds the smallest to nothing, and a covariance has to be positive
                     np.maximum(arrays["noise"].astype(np.float32), 1e-4),
-                    *(arrays[name].astype(kind) for name, kind in _OPTIONAL if name in arrays),
+                    *_examples(arrays),
                 )
         except FileNotFoundError as error:
             raise ModelError(
@@ -219,3 +221,19 @@ class Prior:
         ):
             raise ModelError(f"{path}: not a prior (its arrays do not fit each other)")
         return prior
+
+
+def quantised(codes: FloatArray) -> tuple[NDArray[np.int8], FloatArray, FloatArray]:
+    """Codes ``(n, z)`` in int8, with scale and offset ``(z,)``: codes are the whole numbers * scale + offset."""
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    offset = ((low + high) / 2).astype(np.float32)
+    scale = np.maximum((high - low) / 254, 1e-9).astype(np.float32)
+    return np.clip(np.rint((codes - offset) / scale), -127, 127).astype(np.int8), scale, offset
+
+
+def _examples(arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """Examples and their categories, of a file that has any."""
+    if "examples" not in arrays:
+        return ()
+    codes = arrays["examples"] * arrays["example_scale"] + arrays["example_offset"]
+    return codes.astype(np.float32), arrays["example_of"].astype(np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,12 @@ _FEW = 10
 """Codes a Gaussian has to have at least, on average."""
 EXAMPLES = 300
 """A category of at most so many codes keeps them all, and is sampled about them."""
+TYPICAL = 24
+"""Of more codes so many are kept."""
+_SURE = 0.9
+"""What they are of, the prior says with at least this probability; else the surest are kept."""
+_TRIED = 8
+"""Codes that are looked at for each one that is kept."""
 
 
 def prior_of(model: Model, sketches: SketchSet, *, on_progress: Callable[[int, int], None] | None = None) -> Prior:
@@ -56,8 +63,8 @@ def fit_prior(
 
     Where a category has under 5 held-out codes, every fifth of its codes is held out while choosing. The covariance is
     drawn towards that of all categories within themselves (of ``base``'s, where that is given), so that a handful of
-    codes is enough; a category of at most `EXAMPLES` codes keeps them for sampling. counts: training sketches of each
-    category, for p(category); the number of codes unless given.
+    codes is enough. For sampling, a category of at most `EXAMPLES` codes keeps them all, any other `TYPICAL` of them.
+    counts: training sketches of each category, for p(category); the number of codes unless given.
     """
     pooled = _within(codes) if base is None else _within_of(base)
     values, vectors = np.linalg.eigh(pooled)
@@ -76,17 +83,23 @@ def fit_prior(
         means[c, : len(weights)] = centres @ colour
         factors[c], noise[c] = _factored(colour.T @ covariance @ colour, rank)
     shares = np.array([len(own) for own in codes] if counts is None else counts, np.float64)
-    few = [c for c, own in enumerate(codes) if len(own) <= EXAMPLES]
-    return Prior(
-        tuple(categories),
-        shares / shares.sum(),
-        prior_weights,
-        means,
-        factors,
-        noise,
-        np.concatenate([np.zeros((0, size), np.float32), *(codes[c] for c in few)]),
-        np.repeat(np.array(few, np.int64), [len(codes[c]) for c in few]),
-    )
+    prior = Prior(tuple(categories), shares / shares.sum(), prior_weights, means, factors, noise)
+    return with_examples(prior, codes)
+
+
+def with_examples(prior: Prior, codes: Sequence[FloatArray]) -> Prior:
+    """The prior with examples chosen from each category's codes ``(n, z)``."""
+    kept = [own if len(own) <= EXAMPLES else _typical(prior, c, own) for c, own in enumerate(codes)]
+    of = np.repeat(np.arange(len(kept)), [len(own) for own in kept])
+    return replace(prior, examples=np.concatenate(kept).astype(np.float32), example_of=of)
+
+
+def _typical(prior: Prior, category: int, codes: FloatArray) -> FloatArray:
+    """Some codes of a category, at random, that nothing else would have."""
+    order = np.random.default_rng([category, len(codes)]).permutation(len(codes))[: _TRIED * TYPICAL]
+    sure = prior.posterior(codes[order])[:, category]
+    # Those that are sure stay in their random order, behind them the others by how sure they are.
+    return codes[order[np.argsort(-np.minimum(sure, _SURE), kind="stable")[:TYPICAL]]]
 
 
 def _codes(model: Model, sketches: SketchSet, split: Split, category: str) -> FloatArray:

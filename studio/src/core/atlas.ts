@@ -1,4 +1,4 @@
-import { numbers, readNpz } from "./npz";
+import { numbers, readNpz, unquantised } from "./npz";
 import type { Drawing, Point, Stroke } from "./types";
 
 /** Drawings between which a place of the map, or that of a code, is taken to lie. */
@@ -31,11 +31,8 @@ export class Atlas {
     if (!Array.isArray(categories)) throw new Error("it names no categories");
     const names = categories.map(String);
     const ids = Uint16Array.from(numbers(arrays, "category_ids"));
-    const [scale, offset] = [numbers(arrays, "code_scale"), numbers(arrays, "code_offset")];
-    const zSize = scale.length;
-    const codes = Float32Array.from(numbers(arrays, "codes"), (step, index) => {
-      return step * scale[index % zSize]! + offset[index % zSize]!;
-    });
+    const zSize = numbers(arrays, "code_scale").length;
+    const codes = unquantised(arrays, "codes", "code");
     const places = Float32Array.from(numbers(arrays, "places"));
     const [points, strokeStarts] = [numbers(arrays, "points"), numbers(arrays, "stroke_starts")];
     const sketchStarts = numbers(arrays, "sketch_starts");

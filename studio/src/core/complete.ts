@@ -7,7 +7,7 @@
  */
 
 import { meanSquare } from "./atlas";
-import { boundsOf, CANVAS_SIZE, type Frame, frameOf, pointCount, simplified } from "./geometry";
+import { boundsOf, CANVAS_SIZE, type Frame, frameOf, lengthOf, pointCount, simplified } from "./geometry";
 import { joined, type Model, NO_ROWS, offsetRows, SIMPLIFIED_BY, WRONG } from "./model";
 import { Normals, seedsOfUse } from "./random";
 import { Pen, ROW, type SequenceSpec, type Turn } from "./runtime";
@@ -15,10 +15,10 @@ import { begin, type Begun, drawOn, NO_TURN, selectBegun } from "./sampler";
 import type { Drawing, DrawSettings, Point, Stroke } from "./types";
 
 /** Collages that the started strokes are weighed in, and how many of them are finished; the best are shown. */
-const COLLAGES = 12;
-const FINISHED = 8;
+const COLLAGES = 24;
+const FINISHED = 12;
 /** Collages of one category, where the category is open. */
-const OF_CATEGORY = 2;
+const OF_CATEGORY = 3;
 /** Places along the lines at which two drawings are compared. */
 const PLACES = 24;
 /** How far width and height may be stretched apart from the mean scale to make first strokes look alike. */
@@ -26,11 +26,11 @@ const WARP = 1.16;
 /** Nats for a distance of the whole extent from the started strokes, and of 1 from the collage's code. */
 const UNLIKE = 60;
 const ASTRAY = 300;
-/**
- * The prior is far surer of itself than it should be. With this share of its nats the first of four alternatives is
- * most often what a person went on to draw: on 70 half-drawn test sketches, at 0.44 instead of 0.34.
- */
-const PLAUSIBLE = 0.1;
+/** Share of its nats that the prior counts with, which is far surer of itself than it should be. */
+const PLAUSIBLE = 0.3;
+/** Nats against a drawing that adds no ink where that share of it usually is new; less for one that adds some. */
+const LITTLE = 30;
+const USUALLY_ADDED = 0.3;
 /** Nats that an alternative has to be better by for each one before it that looks like the same category. */
 const SAME = 15;
 /** Longest side of the started drawing over that of the finished one, where there is nothing to compare it with. */
@@ -118,12 +118,15 @@ export class Completer {
     const again = await model.encode(finished, turn);
 
     const points = pointCount(strokes);
+    const length = lengthOf(strokes);
     const candidates = finished.map((one, index) => {
       const from = kept[index]!;
       const astray = meanSquare(again[index]!, codes[from]!);
       const wrong = (one.ended ? 0 : WRONG) + (pointCount(one.strokes) === points ? WRONG / 2 : 0);
+      const added = 1 - length / Math.max(lengthOf(one.strokes), 1e-9);
+      const little = LITTLE * Math.max(0, USUALLY_ADDED - added);
       const { plausible, looks } = this.judged(again[index]!, category, found[from]!.category ?? null);
-      return { drawing: one, looks, score: fits[from]! + PLAUSIBLE * plausible - ASTRAY * astray - wrong };
+      return { drawing: one, looks, score: fits[from]! + PLAUSIBLE * plausible - ASTRAY * astray - little - wrong };
     });
     return chosen(candidates, samples, category).map(({ drawing: one, looks }) => ({
       drawing: looks === null ? one : { ...one, category: looks },

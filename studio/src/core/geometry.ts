@@ -47,6 +47,17 @@ export function pointCount(strokes: readonly Stroke[]): number {
 }
 
 /** Every point scaled, then moved. */
+/** Length of all strokes together, without the ways of the lifted pen. */
+export function lengthOf(strokes: readonly Stroke[]): number {
+  let sum = 0;
+  for (const stroke of strokes) {
+    for (let i = 1; i < stroke.length; i++) {
+      sum += Math.hypot(stroke[i]![0] - stroke[i - 1]![0], stroke[i]![1] - stroke[i - 1]![1]);
+    }
+  }
+  return sum;
+}
+
 export function transformed(strokes: readonly Stroke[], scale: number, dx: number, dy: number): Stroke[] {
   return strokes.map((stroke) => stroke.map(([x, y]): Point => [x * scale + dx, y * scale + dy]));
 }

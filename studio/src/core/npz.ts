@@ -46,6 +46,19 @@ export function found(arrays: ReadonlyMap<string, NpyArray>, name: string): NpyA
   return array;
 }
 
+/** Rows of whole numbers, each times its column's `${of}_scale` plus `${of}_offset`. */
+export function unquantised(
+  arrays: ReadonlyMap<string, NpyArray>,
+  name: string,
+  of: string,
+): Float32Array<ArrayBuffer> {
+  const [scale, offset] = [numbers(arrays, `${of}_scale`), numbers(arrays, `${of}_offset`)];
+  const columns = scale.length;
+  return Float32Array.from(numbers(arrays, name), (step, index) => {
+    return step * scale[index % columns]! + offset[index % columns]!;
+  });
+}
+
 const MAGIC = "NUMPY";
 
 function readNpy(file: Uint8Array): NpyArray {

@@ -1,4 +1,4 @@
-import { numbers, readNpz, texts, found } from "./npz";
+import { found, numbers, readNpz, texts, unquantised } from "./npz";
 import { Normals } from "./random";
 
 /** Share of the mixture's variance that samples have by default. */
@@ -25,7 +25,7 @@ export class Prior {
     private readonly factors: Float32Array,
     /** `c * z`. */
     private readonly noise: Float32Array,
-    /** `m * z`: all codes of the categories that have few; these are sampled about their examples. */
+    /** `m * z`: codes of drawings; categories that have some are sampled about them. */
     private readonly examples: Float32Array,
     /** The category of each example. */
     private readonly exampleOf: Int32Array,
@@ -50,7 +50,7 @@ export class Prior {
       throw new Error("its arrays do not fit each other");
     }
     const few = arrays.has("examples");
-    const examples = Float32Array.from(few ? numbers(arrays, "examples") : []);
+    const examples = few ? unquantised(arrays, "examples", "example") : new Float32Array(0);
     const exampleOf = Int32Array.from(few ? numbers(arrays, "example_of") : []);
     if (examples.length !== exampleOf.length * z) throw new Error("its arrays do not fit each other");
     if (shares.length !== c || weights.length !== c * k || factors.length !== c * z * rank || noise.length !== c * z) {

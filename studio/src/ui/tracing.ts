@@ -1,4 +1,4 @@
-import { distanceToSegment } from "../core/geometry";
+import { distanceToSegment, lengthOf } from "../core/geometry";
 import type { Point, Stroke } from "../core/types";
 import { curveOf } from "./curve";
 
@@ -15,14 +15,7 @@ export function isTracing(drawn: Stroke, proposed: Stroke): boolean {
   if (!first || !start || proposed.length < 2) return false;
   if (Math.hypot(start[0] - first[0], start[1] - first[1]) > 1.6 * BESIDE) return false;
   const wanted = Math.max(SHORTEST, SHARE * curveOf(proposed).length);
-  return lengthOf(drawn) >= wanted && drawn.every((point) => distanceTo(proposed, point) <= BESIDE);
-}
-
-function lengthOf(points: Stroke): number {
-  return points.reduce((sum, [x, y], index) => {
-    const [fromX, fromY] = points[index - 1] ?? [x, y];
-    return sum + Math.hypot(x - fromX, y - fromY);
-  }, 0);
+  return lengthOf([drawn]) >= wanted && drawn.every((point) => distanceTo(proposed, point) <= BESIDE);
 }
 
 function distanceTo(path: Stroke, point: Point): number {
