@@ -7,6 +7,10 @@ import statistics
 import time
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sketch_pix2seq.evaluation.statistics import share
 from sketch_pix2seq.machine import machine as processor_and_cores
 
 
@@ -25,3 +29,9 @@ def median_seconds(work: Callable[[], object], runs: int = 5, warm: int = 1) -> 
 def machine() -> str:
     """Processor, cores and Python."""
     return f"{processor_and_cores()}, Python {platform.python_version()}"
+
+
+def percent(right: ArrayLike) -> str:
+    """The share of what is true, such as "45 % (38-52)", with the bootstrap's interval of 95 %."""
+    estimate = share(np.asarray(right, bool))
+    return f"{100 * estimate.value:.0f} % ({100 * estimate.low:.0f}-{100 * estimate.high:.0f})"

@@ -18,14 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from common import machine
+from common import machine, percent
 
 from sketch_pix2seq.cli.console import progress
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.complete import complete
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.evaluation.recognition import load_classifier
-from sketch_pix2seq.evaluation.statistics import bootstrap, spread
+from sketch_pix2seq.evaluation.statistics import spread
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.sketch import Sketch
 
@@ -58,8 +58,8 @@ def main() -> None:
         f"{machine()}; {asked.model}; {len(wholes)} {asked.split} sketches, named as what they were meant to become\n"
     )
     print("| given | first of 4 | any of 4 | new ink |\n|---|---|---|---|")
-    print(f"| (the person's whole sketch) | {share(right(wholes))} | | {added(started, wholes)} |")
-    print(f"| (what was started, alone) | {share(right(started))} | | |")
+    print(f"| (the person's whole sketch) | {percent(right(wholes))} | | {added(started, wholes)} |")
+    print(f"| (what was started, alone) | {percent(right(started))} | | |")
     columns = [wholes, started]
     for name, way in ways.items():
         pairs = list(zip(started, wholes, strict=True))
@@ -67,7 +67,7 @@ def main() -> None:
             drawn = [way(start, whole) for start, whole in bar.track(pairs, description=name)]
         firsts = [alternatives[0] for alternatives in drawn]
         found = np.array([right([alternatives[i] for alternatives in drawn]) for i in range(ALTERNATIVES)])
-        print(f"| {name} | {share(found[0])} | {share(found.any(axis=0))} | {added(started, firsts)} |")
+        print(f"| {name} | {percent(found[0])} | {percent(found.any(axis=0))} | {added(started, firsts)} |")
         columns.append(firsts)
     show(asked.out, columns, ["whole", "started", *ways])
 
@@ -83,12 +83,6 @@ def begun(whole: Sketch) -> Sketch:
     ends = np.cumsum([len(stroke) for stroke in whole.strokes])
     keep = min(int((ends < ends[-1] / 2).sum()) + 1, len(whole) - 1)
     return replace(whole, strokes=whole.strokes[:keep])
-
-
-def share(right: object) -> str:
-    """Such as "45 % (38-52)", with the bootstrap's interval of 95 %."""
-    estimate = bootstrap(np.asarray(right, np.float64))
-    return f"{100 * estimate.value:.0f} % ({100 * estimate.low:.0f}-{100 * estimate.high:.0f})"
 
 
 def added(started: Sequence[Sketch], finished: Sequence[Sketch]) -> str:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.complete import _bounds, _Frames, _joined, _rows, complete
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.prior import Prior
-from sketch_pix2seq.errors import ModelError, SettingsError
+from sketch_pix2seq.errors import FormatError, ModelError, SettingsError
 from sketch_pix2seq.sequence import SequenceSpec, Start, rows_of
 from sketch_pix2seq.sketch import Sketch
 from tests.drawing.conftest import KINDS
@@ -129,6 +131,27 @@ def test_what_cannot_be_completed_is_refused(folders: dict[str, Path], house: Sk
         complete(model, house, category="a", picture=house)
     with pytest.raises(ModelError, match="prior"):
         complete(Model(model.runtime), house)
+
+
+def test_the_atlas_of_its_folder_is_compared_with(folders: dict[str, Path], house: Sketch, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["canvas"], tmp_path / "model"))
+    with_prior(folder).prior.save(folder)
+    assert load_model(folder).atlas is None
+    drawings = (house.with_(category="a"), house.transform([[0.3, 0.0, 0.0], [0.0, 1.0, 0.0]]).with_(category="b"))
+    codes = load_model(folder).encode_sketches(drawings)
+    atlas = Atlas(("a", "b"), np.array([0, 1], np.uint16), np.zeros((2, 2), np.float32), codes, drawings, "model")
+    path = atlas.save(folder / "atlas.npz")
+    model = load_model(folder)
+    assert model.atlas is not None
+    assert model.atlas.drawings[0].category == "a"
+    started = Sketch(house.strokes[:2])
+    made = complete(model, started, 5, settings=QUICK)  # more than there are drawings to compare with
+    assert len(made) == 5
+    assert all(begins_with(drawing, started) for drawing in made)
+    assert len(complete(model, started, 2, category="b", settings=QUICK)) == 2
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FormatError, match="not a map"):
+        complete(load_model(folder), started, settings=QUICK)
 
 
 def test_what_is_all_but_done_does_not_come_first() -> None:
