@@ -1,6 +1,6 @@
 """Drawings from nothing: whether they are what was asked for, and as various as people's.
 
-    python benchmarks/nothing.py SET.arrow [--each 48] [--model bundled] [--plain] [--out FOLDER]
+    python benchmarks/nothing.py SET.arrow [--each 24] [--model bundled] [--plain] [--out FOLDER]
 
 So many drawings of each category, named by the bundled classifier, beside as many of people's test sketches. In its
 features: variety (how far apart the drawings of a category lie, over how far apart people's do) and recall (the share
@@ -34,7 +34,7 @@ SHOWN = 12
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", type=Path)
-    parser.add_argument("--each", type=int, default=48)
+    parser.add_argument("--each", type=int, default=24)
     parser.add_argument("--model", default=BUNDLED)
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--out", type=Path, default=Path())
@@ -59,7 +59,8 @@ def main() -> None:
         shares = np.array([right[own == c].mean() for c in range(len(categories))])
         worst = ", ".join(f"{categories[c]} {100 * shares[c]:.0f} %" for c in np.argsort(shares, kind="stable")[:3])
         ended = np.mean([bool(sketch.metadata.get("ended", True)) for sketch in made])
-        of_each = features.reshape(len(categories), asked.each, -1)
+        fewest = np.bincount(own).min()
+        of_each = np.stack([features[own == c][:fewest] for c in range(len(categories))])
         various = variety(of_each, np.arange(len(categories)), seen, labels).mean()
         recalled = precision_recall(seen, features)[1].mean()
         print(f"| {name} | {percent(right)} | {worst} | {100 * ended:.1f} % | {various:.2f} | {100 * recalled:.0f} % |")
