@@ -136,7 +136,11 @@ SECTIONS = (
             Entry("create complete started-face.svg --category face --samples 7", "sheet.png"),
             Entry("create complete started-circle.svg --samples 7", "sheet.png", "A circle can become many things."),
             Entry("create complete started-circle.svg --category 'alarm clock' --samples 7", "sheet.png"),
-            Entry("create complete started-car.svg --category car --samples 7", "sheet.png"),
+            Entry(
+                "create complete started-car.svg --category car --samples 7",
+                "sheet.png",
+                "It was begun with a wheel; people begin with the body, so the wheel is taken for a part of that.",
+            ),
         ),
     ),
 )
