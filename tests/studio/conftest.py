@@ -12,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from sketch_pix2seq.data.store import SketchSetWriter
@@ -49,6 +50,7 @@ def few() -> Model:
     """The bundled model, as if it could draw three things from nothing."""
     model = load_model(threads=1)
     kept = [model.prior.index(name) for name in FEW]
+    own = np.isin(model.prior.example_of, kept)
     prior = replace(
         model.prior,
         categories=FEW,
@@ -57,6 +59,8 @@ def few() -> Model:
         means=model.prior.means[kept],
         factors=model.prior.factors[kept],
         noise=model.prior.noise[kept],
+        examples=model.prior.examples[own],
+        example_of=np.array([kept.index(c) for c in model.prior.example_of[own]]),
     )
     return Model(model.runtime, prior)
 
