@@ -12,6 +12,7 @@ from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.prior import Prior
 from sketch_pix2seq.errors import FormatError, ModelError, SettingsError
+from sketch_pix2seq.model.folder import ATLAS
 from sketch_pix2seq.sequence import SequenceSpec, Start, rows_of
 from sketch_pix2seq.sketch import Sketch
 from tests.drawing.conftest import KINDS
@@ -140,7 +141,7 @@ def test_the_atlas_of_its_folder_is_compared_with(folders: dict[str, Path], hous
     drawings = (house.with_(category="a"), house.transform([[0.3, 0.0, 0.0], [0.0, 1.0, 0.0]]).with_(category="b"))
     codes = load_model(folder).encode_sketches(drawings)
     atlas = Atlas(("a", "b"), np.array([0, 1], np.uint16), np.zeros((2, 2), np.float32), codes, drawings, "model")
-    path = atlas.save(folder / "atlas.npz")
+    path = atlas.save(folder / ATLAS)
     model = load_model(folder)
     assert model.atlas is not None
     assert model.atlas.drawings[0].category == "a"

@@ -239,13 +239,15 @@ class _Known:
         Where the category is open, by how much it is above what is usual of the one it looks like: the density of one
         that is drawn in few ways is higher everywhere.
         """
-        looks = model.prior.posterior(codes).argmax(axis=1)
-        density = model.prior.log_density(codes, category)
-        if category is None:
-            if self._density is None:
-                self._density = _usual_density(model.prior)
-            density = density - self._density[looks]
-        return density, looks
+        prior = model.prior
+        joint = prior.log_densities(codes) + np.log(prior.shares)
+        looks = joint.argmax(axis=1)
+        if category is not None:
+            c = prior.index(category)
+            return joint[:, c] - np.log(prior.shares[c]), looks
+        if self._density is None:
+            self._density = _usual_density(prior)
+        return np.asarray(np.logaddexp.reduce(joint, axis=1) - self._density[looks]), looks
 
 
 _known: WeakKeyDictionary[Model, _Known] = WeakKeyDictionary()

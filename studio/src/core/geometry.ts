@@ -46,7 +46,6 @@ export function pointCount(strokes: readonly Stroke[]): number {
   return strokes.reduce((count, stroke) => count + stroke.length, 0);
 }
 
-/** Every point scaled, then moved. */
 /** Length of all strokes together, without the ways of the lifted pen. */
 export function lengthOf(strokes: readonly Stroke[]): number {
   let sum = 0;
@@ -58,6 +57,7 @@ export function lengthOf(strokes: readonly Stroke[]): number {
   return sum;
 }
 
+/** Every point scaled, then moved. */
 export function transformed(strokes: readonly Stroke[], scale: number, dx: number, dy: number): Stroke[] {
   return strokes.map((stroke) => stroke.map(([x, y]): Point => [x * scale + dx, y * scale + dy]));
 }
