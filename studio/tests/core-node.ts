@@ -20,7 +20,7 @@ export function bundledRuntime(threads = 1): Promise<OnnxRuntime> {
   ort.env.wasm.numThreads = threads;
   const info = readConfig(new TextDecoder().decode(bundled("config.json")));
   const graphs = { encoder: bundled("encoder.onnx"), start: bundled("start.onnx"), decoder: bundled("decoder.onnx") };
-  return OnnxRuntime.create(ort, graphs, info, "wasm");
+  return OnnxRuntime.create(ort, graphs, bundled("model.safetensors"), info, "wasm");
 }
 
 export function inkOf(packed: string): Uint8Array {

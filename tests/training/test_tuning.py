@@ -20,7 +20,7 @@ from sketch_pix2seq.errors import DataError, ModelError, SettingsError
 from sketch_pix2seq.model import export
 from sketch_pix2seq.model.export import load_network, write_folder
 from sketch_pix2seq.model.folder import read_info
-from sketch_pix2seq.model.network import Network
+from sketch_pix2seq.model.network import Network, Tensors
 from sketch_pix2seq.raster import RasterSpec, damaged, render
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sketch import FloatArray, Sketch
@@ -233,6 +233,43 @@ def test_models_of_other_kinds_learn_too(few: Path, tmp_path: Path, bases: dict[
     assert bool(same) == settings.tune.freeze_encoder
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_wider_code_draws_as_before(tiny_set: Path, bases: dict[str, Path], kind: str) -> None:
+    network, _ = load_network(bases[kind])
+    settings = tiny_settings(model=replace(KINDS[kind], z_size=12))
+    wide = Network(settings.model, network.sequence).eval()
+    wide.load_state_dict(load_base(bases[kind], settings).weights)
+    batch = Loader(
+        SketchSet.open(tiny_set), "valid", network.sequence, RasterSpec(), BatchSettings(size=8), training=False
+    ).batch(0)
+    tensors = Tensors.of(batch)
+    with torch.no_grad():
+        for a, b in zip(network(tensors)[:2], wide(tensors)[:2], strict=True):
+            torch.testing.assert_close(a, b)
+        if kind != "rnn-layer-norm":
+            codes = wide.encode(tensors.ink[:, 0])[0]
+            torch.testing.assert_close(codes[:, :8], network.encode(tensors.ink[:, 0])[0])
+            assert codes[:, 8:].std(dim=0).min() > 0
+
+
+@pytest.mark.usefixtures("dreamer")
+def test_of_a_frozen_code_that_is_widened_the_new_numbers_learn(
+    few: Path, tmp_path: Path, bases: dict[str, Path]
+) -> None:
+    settings = tiny_settings(model=replace(KINDS["canvas"], z_size=12), tune=TUNE, steps=6)
+    folder = run(few, tmp_path, settings, start_from=bases["canvas"])
+    began = load_base(bases["canvas"], settings).weights
+    after = load_network(folder)[0].state_dict()
+    assert torch.equal(after["to_mu.weight"][:8], began["to_mu.weight"][:8])
+    assert (after["to_mu.weight"][8:] - began["to_mu.weight"][8:].half().float()).abs().max() > 1e-4
+    assert (after["to_state.weight"][:, 8:] != 0).any()
+    assert not [name for name in after if name.startswith("encoder.") and not torch.equal(after[name], began[name])]
+    info = read_info(folder)
+    assert (info.model.z_size, info.training["started_from"]["z_size"]) == (12, 8)
+    prior = Prior.load(folder)
+    assert (prior.means.shape[2], set(prior.categories)) == (12, {*OLD, "new", "zebra"})
+
+
 @pytest.mark.usefixtures("dreamer")
 def test_interrupted_and_resumed_is_bit_for_bit_the_same(
     few: Path, tmp_path: Path, bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
@@ -285,8 +322,8 @@ def test_what_cannot_be_is_one_line(few: Path, tmp_path: Path, bases: dict[str, 
     settings = settings_for("canvas")
     with pytest.raises(ModelError, match="no model folder"):
         load_base(tmp_path, settings)
-    with pytest.raises(SettingsError, match=r"model\.z_size is 8, not 9.*leave out"):
-        load_base(bases["canvas"], replace(settings, model=replace(settings.model, z_size=9)))
+    with pytest.raises(SettingsError, match=r"model\.z_size is 8, not 7.*leave out"):
+        load_base(bases["canvas"], replace(settings, model=replace(settings.model, z_size=7)))
     long = replace(settings, batch=replace(settings.batch, max_points=2))
     with pytest.raises(DataError, match="no sketch of at most 2 points"):
         run(few, tmp_path / "out", long, start_from=bases["canvas"])

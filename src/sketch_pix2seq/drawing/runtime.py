@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import ModelError
-from sketch_pix2seq.model.folder import DECODER, DECODER_INT8, ENCODER, START, ModelInfo, read_info
+from sketch_pix2seq.model.folder import DECODER, DECODER_INT8, ENCODER, START, WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP
 from sketch_pix2seq.sketch import FloatArray
 
@@ -161,14 +161,15 @@ class OnnxRuntime:
             options = onnxruntime.SessionOptions()
             # Rows follow one another: threads draw beside each other rather than share the small work of one row.
             options.intra_op_num_threads = self._threads if name == ENCODER else 1
-            options.log_severity_level = 3
+            options.log_severity_level = 4  # what goes wrong is raised, and said once
             try:
                 self._sessions[name] = onnxruntime.InferenceSession(
                     str(path), options, providers=["CPUExecutionProvider"]
                 )
             except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
+                reason = str(error).splitlines()[0].rsplit(" : ", 1)[-1]
                 raise ModelError(
-                    f"{path}: not a graph that ONNX Runtime can load ({str(error).splitlines()[0]})"
+                    f"{path}: not a graph that ONNX Runtime can load, or {WEIGHTS} beside it is another's ({reason})"
                 ) from error
         return self._sessions[name]
 

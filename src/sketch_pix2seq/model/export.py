@@ -22,6 +22,7 @@ from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelI
 from sketch_pix2seq.model.int8 import write_int8
 from sketch_pix2seq.model.mixture import Mixture
 from sketch_pix2seq.model.network import Network
+from sketch_pix2seq.model.stored import share_weights
 
 _HALF_FROM = 1024
 """Numbers from which a weight is stored as float16 in the graphs."""
@@ -119,6 +120,8 @@ def _export_graphs(network: Network, folder: Path) -> None:
         [*Mixture._fields, *after],
         folder / DECODER,
     )
+    for graph in folder.glob("*.onnx"):
+        share_weights(graph, folder / WEIGHTS)
     write_int8(folder)
 
 

@@ -1,11 +1,11 @@
 """The model folder: settings, weights and graphs that travel together. Reading what it holds needs no PyTorch.
 
 ``config.json``        settings, categories, conventions and training record
-``model.safetensors``  weights, float16
+``model.safetensors``  weights, float16, which the graphs share
 ``encoder.onnx``       ink -> z, or strokes -> z; a model without an encoder has none
 ``start.onnx``         z -> what stays the same while drawing, and the first state
 ``decoder.onnx``       a row and the state -> the mixture of the next row, and the state after it
-``decoder.int8.onnx``  the same with its large products in int8; its weights are those of model.safetensors
+``decoder.int8.onnx``  the same with its large products in int8
 ``prior.npz``          what codes each category has, for drawing from nothing (`drawing.prior`)
 ``atlas.npz``          drawings with their codes and places on a map (`drawing.atlas`); not always there
 """

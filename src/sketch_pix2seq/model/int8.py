@@ -1,22 +1,20 @@
 """The decoder with its large products in int8: a graph that has no weights of its own.
 
-It names their places in ``model.safetensors`` (ONNX's external data), and ONNX Runtime makes int8 of them when it loads
-the graph: a scale for each output. What they are multiplied with gets a scale for each drawing at each row, so that a
-drawing does not depend on those beside it.
+It names their places, as the graph that it is made of does (`model.stored`), and ONNX Runtime makes int8 of them when
+it loads the graph: a scale for each output. What they are multiplied with gets a scale for each drawing at each row, so
+that a drawing does not depend on those beside it.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from sketch_pix2seq.model.folder import DECODER, DECODER_INT8, WEIGHTS
+from sketch_pix2seq.model.folder import DECODER, DECODER_INT8
 
 _LEAST = 1 << 16
 """Weights from which a product is made in int8; the layer that gives the mixture has fewer, and needs its digits."""
@@ -36,30 +34,21 @@ _CONSTANTS: dict[str, Any] = {
 }
 
 
-class _Stored(NamedTuple):
-    """A matrix in a file of weights, and where it begins there."""
-
-    values: NDArray[np.float16]
-    offset: int
-
-
 def write_int8(folder: Path) -> None:
-    """Write ``decoder.int8.onnx`` beside the ``decoder.onnx`` and ``model.safetensors`` that it is made of."""
-    model = onnx.load(str(folder / DECODER))
+    """Write ``decoder.int8.onnx`` beside the ``decoder.onnx`` that it is made of, whose weights it shares."""
+    model = onnx.load(str(folder / DECODER), load_external_data=False)
     graph = model.graph
-    matrices = _matrices(folder / WEIGHTS)
-    weights, casts = [], {}
-    for index, tensor in enumerate(graph.initializer):
-        if tensor.data_type == TensorProto.FLOAT16:
-            casts[tensor.name] = int(np.prod(tensor.dims)) if len(tensor.dims) == 2 else 0
-            place, nodes = _placed(tensor, matrices)
-            weights += nodes
-            graph.initializer[index].CopyFrom(place)
-    large, products = set(), []
+    matrices = {
+        tensor.name: int(np.prod(tensor.dims)) if len(tensor.dims) == 2 else 0
+        for tensor in graph.initializer
+        if tensor.data_type == TensorProto.FLOAT16
+    }
+    weights, large, products = [], set(), []
     for node in graph.node:
-        if node.op_type == "Cast" and node.input[0] in casts:
+        if node.op_type in ("Transpose", "Cast") and node.input[0] in matrices:
             weights.append(node)
-            if casts[node.input[0]] >= _LEAST:
+            matrices[node.output[0]] = matrices[node.input[0]]
+            if node.op_type == "Cast" and matrices[node.input[0]] >= _LEAST:
                 large.add(node.output[0])
         elif node.op_type in ("Gemm", "MatMul") and node.input[1] in large:
             made, used = _product(node)
@@ -72,35 +61,6 @@ def write_int8(folder: Path) -> None:
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in _CONSTANTS.items())
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     (folder / DECODER_INT8).write_bytes(model.SerializeToString())
-
-
-def _matrices(path: Path) -> list[_Stored]:
-    """The matrices of a safetensors file: eight bytes for the length of a JSON header, the header, the numbers."""
-    content = path.read_bytes()
-    begin = 8 + int.from_bytes(content[:8], "little")
-    out = []
-    for name, about in json.loads(content[8:begin]).items():
-        if name != "__metadata__" and about["dtype"] == "F16" and len(about["shape"]) == 2:
-            first, end = (begin + offset for offset in about["data_offsets"])
-            out.append(_Stored(np.frombuffer(content[first:end], np.float16).reshape(about["shape"]), first))
-    return out
-
-
-def _placed(tensor: TensorProto, matrices: list[_Stored]) -> tuple[TensorProto, list[NodeProto]]:
-    """A weight of a graph as a place in the file of weights, and what turns it; itself where it is not there."""
-    values = numpy_helper.to_array(tensor)
-    for stored, offset in matrices:
-        turned = stored.shape != values.shape or not np.array_equal(stored, values)
-        if turned and not np.array_equal(stored.T, values):
-            continue
-        name = f"{tensor.name}_stored" if turned else tensor.name
-        place = TensorProto(
-            name=name, data_type=TensorProto.FLOAT16, dims=stored.shape, data_location=TensorProto.EXTERNAL
-        )
-        for key, value in (("location", WEIGHTS), ("offset", offset), ("length", stored.nbytes)):
-            place.external_data.add(key=key, value=str(value))
-        return place, [helper.make_node("Transpose", [name], [tensor.name], perm=[1, 0])] if turned else []
-    return tensor, []
 
 
 def _product(node: NodeProto) -> tuple[list[NodeProto], list[NodeProto]]:

@@ -42,7 +42,7 @@ class StudioModel:
 
     def files(self, atlas: Path | None) -> dict[str, Path]:
         """What a page loads, by name; ``atlas``: where its map lies."""
-        names = [CONFIG, ENCODER, START, DECODER, PRIOR, ATTRIBUTION]
+        names = [CONFIG, WEIGHTS, ENCODER, START, DECODER, PRIOR, ATTRIBUTION]
         found = {name: self.folder / name for name in names if (self.folder / name).is_file()}
         return found if atlas is None else {**found, ATLAS: atlas}
 

@@ -189,10 +189,10 @@ def _file_digest(path: Path) -> str:
 
 
 def _model_digest(name: str) -> str:
-    """Of the configuration and the graphs. Raises ModelError where there is no such model."""
+    """Of the configuration, the weights and the graphs. Raises ModelError where there is no such model."""
     folder = model_folder(name)
     read_info(folder)
     digest = hashlib.sha256()
-    for path in [folder / CONFIG, *sorted(folder.glob("*.onnx"))]:
+    for path in sorted([folder / CONFIG, *folder.glob("*.safetensors"), *folder.glob("*.onnx")]):
         digest.update(f"{path.name} {_file_digest(path)}\n".encode())
     return digest.hexdigest()

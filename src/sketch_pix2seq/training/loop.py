@@ -138,7 +138,7 @@ def train(
     if base is not None:
         network.load_state_dict(base.weights)
         if settings.tune.freeze_encoder:
-            _freeze_encoder(network)
+            _freeze_encoder(network, base.info.model.z_size)
     teacher = None
     if settings.tune.heal:
         if base is None:
@@ -495,10 +495,17 @@ def _rehearsal(
     return Rehearsal(dreams, share)
 
 
-def _freeze_encoder(network: Network) -> None:
-    for part in (network.encoder, network.to_mu, network.to_log_variance):
-        if part is not None:
+def _freeze_encoder(network: Network, known: int) -> None:
+    """Leave the encoder as it is; of its code, the first ``known`` numbers."""
+    network.encoder.requires_grad_(False)
+    for part in (network.to_mu, network.to_log_variance):
+        if part is None:
+            continue
+        if known == network.settings.z_size:
             part.requires_grad_(False)
+            continue
+        for parameter in part.parameters():
+            parameter.register_hook(lambda gradient: torch.cat([torch.zeros_like(gradient[:known]), gradient[known:]]))
 
 
 def _freeze_all_but_encoder(network: Network) -> None:

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter, Split
@@ -22,6 +23,7 @@ from sketch_pix2seq.drawing.prior import Prior
 from sketch_pix2seq.errors import SettingsError, SketchError
 from sketch_pix2seq.model.export import load_network
 from sketch_pix2seq.model.folder import WEIGHTS, ModelInfo, read_info
+from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.sketch import FloatArray
 from sketch_pix2seq.training.prior import fit_prior, prior_of
 from sketch_pix2seq.training.settings import TrainSettings
@@ -53,6 +55,7 @@ class Base:
             "model": self.name,
             "weights": self.fingerprint,
             "categories": list(self.info.categories),
+            "z_size": self.info.model.z_size,
             "encoder": "frozen" if settings.tune.freeze_encoder else "healed" if settings.tune.heal else "trained",
             "dreamed": dreamed,
             "rehearsal": settings.tune.rehearsal if dreamed else 0.0,
@@ -60,19 +63,42 @@ class Base:
 
 
 def load_base(model: str | Path, settings: TrainSettings) -> Base:
-    """The model to begin with. Raises ModelError where there is none, SettingsError for another network's settings."""
+    """The model to begin with, its code widened where ``settings.model.z_size`` is more than its own.
+
+    Raises ModelError where there is none, SettingsError for another network's settings.
+    """
     folder = model_folder(model)
     if read_info(folder).model.encoder == "none":
         raise SettingsError(f"{model} has no encoder; --from takes a model that sees pictures, such as `bundled`")
     network, info = load_network(folder)
     asked = replace(settings.model, recurrent_keep=info.model.recurrent_keep)
+    weights, known = network.state_dict(), info.model.z_size
+    if asked.z_size > known:
+        weights = widened(network, asked.z_size, settings.seed)
+        asked = replace(asked, z_size=known)
     changed = [name for name in asked.__dataclass_fields__ if getattr(asked, name) != getattr(info.model, name)]
     if changed:
         raise SettingsError(
             f"{model} was trained with other network settings (model.{changed[0]} is "
             f"{getattr(info.model, changed[0])}, not {getattr(asked, changed[0])}); leave out the flags --model.*"
         )
-    return Base(str(model), folder, info, network.state_dict())
+    return Base(str(model), folder, info, weights)
+
+
+def widened(network: Network, z_size: int, seed: int) -> dict[str, Tensor]:
+    """Weights of the network with more numbers in z, which draws as before: what reads the new ones begins at zero.
+
+    What gives them begins as in a new network, so that they tell something from the first step on.
+    """
+    torch.manual_seed(seed)
+    wide = Network(replace(network.settings, z_size=z_size), network.sequence)
+    weights = wide.state_dict()
+    for name, old in network.state_dict().items():
+        gives = name.startswith(("to_mu.", "to_log_variance."))
+        grown = weights[name] if gives else torch.zeros_like(weights[name])
+        grown[tuple(slice(n) for n in old.shape)] = old
+        weights[name] = grown
+    return weights
 
 
 def dream(model: Model, path: Path, settings: TrainSettings) -> int:
@@ -108,7 +134,8 @@ def prior_after(model: Model, sketches: SketchSet, started_from: Mapping[str, An
     if not started_from:
         return prior_of(model, sketches)
     before = None
-    if started_from["encoder"] in ("frozen", "healed"):
+    z_size = model.info.model.z_size
+    if started_from["encoder"] in ("frozen", "healed") and started_from.get("z_size", z_size) == z_size:
         before = _prior_of_base(started_from)
     elif started_from["dreamed"] and (run / DREAMS).exists():
         before = prior_of(model, SketchSet.open(run / DREAMS))

@@ -103,7 +103,8 @@ export interface Place {
 }
 
 export interface LoadOptions {
-  /** Where the model's files lie: config.json, encoder.onnx, start.onnx, decoder.onnx, prior.npz, atlas.npz. */
+  /** Where the model's files lie: config.json, model.safetensors, encoder.onnx, start.onnx, decoder.onnx, prior.npz,
+   * atlas.npz. */
   readonly base: string;
   /** "webgpu" falls back to "wasm" where there is none, and says so in `info.notice`. */
   readonly device: "wasm" | "webgpu";

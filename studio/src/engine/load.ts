@@ -8,7 +8,7 @@ import { Prior } from "../core/prior";
 import { type ModelInfo, readConfig, startRows } from "../core/runtime";
 import { EngineError } from "./api";
 import { Downloads, unzipped } from "./download";
-import { GRAPH_FILES, GraphError, type Graphs, OnnxRuntime, type Ort } from "./onnx";
+import { GRAPH_FILES, GraphError, type Graphs, OnnxRuntime, type Ort, WEIGHTS_FILE } from "./onnx";
 
 /** More threads than this do not make a decoder of this size faster. */
 const MOST_THREADS = 4;
@@ -24,8 +24,8 @@ export interface Loaded {
   readonly notice: string;
 }
 
-/** config.json, the runtime, two graphs, and what only a model that sees has: encoder, prior and map. */
-const FILES = { always: 4, seeing: 3 };
+/** config.json, the runtime, weights, two graphs, and what only a model that sees has: encoder, prior and map. */
+const FILES = { always: 5, seeing: 3 };
 
 /** Loads the runtime and a model folder. Throws an `EngineError` that names the file that is wrong. */
 export async function loadModel(
@@ -52,15 +52,16 @@ export async function loadModel(
   const gpu = device === "webgpu" && (await hasGpu());
   const sees = info.encoder !== "none";
   if (!sees) downloads.expectFewer(FILES.seeing);
-  const [binary, encoder, start, decoder, prior, atlas] = await Promise.all([
+  const [binary, weights, encoder, start, decoder, prior, atlas] = await Promise.all([
     runtimeBinary(downloads, gpu),
+    optional(WEIGHTS_FILE),
     sees ? required(GRAPH_FILES.encoder) : null,
     required(GRAPH_FILES.start),
     required(GRAPH_FILES.decoder),
     sees ? optional("prior.npz") : null,
     sees ? optional("atlas.npz") : null,
   ]);
-  const graphs: Graphs = { encoder, start, decoder };
+  const files: ModelFiles = { graphs: { encoder, start, decoder }, weights, info };
   const parts = {
     prior: prior && parsed("prior.npz", prior, (bytes) => Prior.read(bytes)),
     atlas: atlas && parsed("atlas.npz", atlas, (bytes) => Atlas.read(bytes)),
@@ -74,15 +75,15 @@ export async function loadModel(
   if (!gpu) {
     const notice = device === "webgpu" ? "This browser offers no WebGPU here, so the model runs on the processor." : "";
     const { ort, threads } = await startOrt(binary, false);
-    return loaded(await runtimeOf(ort, graphs, info, "wasm"), { device: "wasm", threads, notice });
+    return loaded(await runtimeOf(ort, files, "wasm"), { device: "wasm", threads, notice });
   }
   try {
     const { ort, threads } = await startOrt(binary, true);
-    return loaded(await runtimeOf(ort, graphs, info, "webgpu"), { device: "webgpu", threads, notice: "" });
+    return loaded(await runtimeOf(ort, files, "webgpu"), { device: "webgpu", threads, notice: "" });
   } catch {
     const { ort, threads } = await startOrt(await runtimeBinary(downloads, false), false);
     const notice = "WebGPU cannot run this model here, so it runs on the processor.";
-    return loaded(await runtimeOf(ort, graphs, info, "wasm"), { device: "wasm", threads, notice });
+    return loaded(await runtimeOf(ort, files, "wasm"), { device: "wasm", threads, notice });
   }
 }
 
@@ -118,10 +119,16 @@ async function startOrt(binary: Uint8Array, gpu: boolean): Promise<{ ort: Ort; t
   return { ort, threads };
 }
 
-async function runtimeOf(ort: Ort, graphs: Graphs, info: ModelInfo, provider: Device): Promise<OnnxRuntime> {
+interface ModelFiles {
+  readonly graphs: Graphs;
+  readonly weights: Uint8Array | null;
+  readonly info: ModelInfo;
+}
+
+async function runtimeOf(ort: Ort, { graphs, weights, info }: ModelFiles, provider: Device): Promise<OnnxRuntime> {
   let runtime: OnnxRuntime;
   try {
-    runtime = await OnnxRuntime.create(ort, graphs, info, provider);
+    runtime = await OnnxRuntime.create(ort, graphs, weights, info, provider);
   } catch (error) {
     if (error instanceof GraphError) throw new EngineError(`${error.file} is damaged; copy the model's folder again.`);
     throw error;

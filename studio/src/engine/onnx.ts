@@ -11,6 +11,9 @@ export interface Graphs {
   readonly decoder: Uint8Array;
 }
 
+/** The weights that the graphs name by their places; a folder whose graphs hold their own may have none. */
+export const WEIGHTS_FILE = "model.safetensors";
+
 export const GRAPH_FILES: Readonly<Record<keyof Graphs, string>> = {
   encoder: "encoder.onnx",
   start: "start.onnx",
@@ -31,10 +34,21 @@ export class OnnxRuntime implements Runtime {
   ) {}
 
   /** Throws an error that names the file of a graph that cannot be loaded. */
-  static async create(ort: Ort, graphs: Graphs, info: ModelInfo, provider: Provider): Promise<OnnxRuntime> {
+  static async create(
+    ort: Ort,
+    graphs: Graphs,
+    weights: Uint8Array | null,
+    info: ModelInfo,
+    provider: Provider,
+  ): Promise<OnnxRuntime> {
+    const externalData = weights === null ? [] : [{ path: WEIGHTS_FILE, data: weights }];
     const load = async (name: keyof Graphs, bytes: Uint8Array): Promise<InferenceSession> => {
       try {
-        return await ort.InferenceSession.create(bytes, { executionProviders: [provider], logSeverityLevel: 3 });
+        return await ort.InferenceSession.create(bytes, {
+          executionProviders: [provider],
+          externalData,
+          logSeverityLevel: 3,
+        });
       } catch (error) {
         throw new GraphError(GRAPH_FILES[name], { cause: error });
       }
