@@ -41,7 +41,7 @@ def test_it_gives_nearly_the_same_mixtures(tmp_path: Path, decoder: DecoderKind,
 
 def test_a_drawing_does_not_depend_on_those_beside_it() -> None:
     runtime = load_model(precision="int8").runtime
-    codes = np.random.default_rng(0).normal(0, 0.3, (3, 256)).astype(np.float32)
+    codes = np.random.default_rng(0).normal(0, 0.3, (3, runtime.info.model.z_size)).astype(np.float32)
     rows = start_rows(runtime.info, 3)
     rows[1:, :2] = [[1, 2], [50, -80]]  # a scale for all would be that of the farthest
     together, _ = runtime.step(rows, runtime.start(codes))

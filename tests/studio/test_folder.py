@@ -77,7 +77,7 @@ def test_a_broken_model_is_one_line(own: Path) -> None:
 def test_graphs_of_two_models_are_one_line(own: Path) -> None:
     shutil.copy(bundled_folder() / DECODER, own / DECODER)
     with pytest.raises(
-        ModelError, match="its graphs do not fit each other|not a graph that ONNX Runtime can load"
+        ModelError, match=r"its graphs do not fit each other|not a graph that ONNX Runtime can load"
     ) as caught:
         open_model(str(own))
     assert "\n" not in str(caught.value)

@@ -42,7 +42,7 @@ _USUAL = 8
 """Codes of each category of which the usual density is taken."""
 _UNLIKE, _ASTRAY = 60.0, 300.0
 """Nats for a distance of the whole extent from the started strokes, and of 1 from the collage's code."""
-_PLAUSIBLE = 0.3
+_PLAUSIBLE = 0.2
 """Share of its nats that the prior counts with, which is far surer of itself than it should be."""
 _LITTLE, _USUALLY_ADDED = 30.0, 0.3
 """Nats against a drawing that adds no ink where that share of it usually is new; less for one that adds some. A drawing

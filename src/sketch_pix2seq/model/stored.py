@@ -24,7 +24,10 @@ class _Stored(NamedTuple):
 
 
 def share_weights(graph: Path, weights: Path) -> None:
-    """Replace the float16 weights in a graph's file by their places in the file of weights beside it, if they have any."""
+    """Replace the float16 weights in a graph's file by their places in the file of weights beside it.
+
+    Those that are not there stay in the graph.
+    """
     model = onnx.load(str(graph))
     stored = _stored(weights)
     turning = []

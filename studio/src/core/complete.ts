@@ -27,7 +27,7 @@ const WARP = 1.16;
 const UNLIKE = 60;
 const ASTRAY = 300;
 /** Share of its nats that the prior counts with, which is far surer of itself than it should be. */
-const PLAUSIBLE = 0.3;
+const PLAUSIBLE = 0.2;
 /** Nats against a drawing that adds no ink where that share of it usually is new; less for one that adds some. */
 const LITTLE = 30;
 const USUALLY_ADDED = 0.3;
