@@ -9,12 +9,14 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from sketch_pix2seq.cli.main import COMMANDS, main
-from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
+from sketch_pix2seq.model.folder import CONFIG, RUN_MODEL
 from sketch_pix2seq.recipes.catalogue import recipe_names
 from tests.conftest import REPOSITORY
 
@@ -73,6 +75,10 @@ def test_a_command_line_parses(line: str, monkeypatch: pytest.MonkeyPatch, tmp_p
         words = words[words.index("sketch_pix2seq") :]
     if words[0] in ("sketch-pix2seq", "sketch_pix2seq"):
         (tmp_path / "mine.yaml").write_text(next(blocks("yaml")).text)
+        for flag, name in pairwise(words):
+            if flag == "--from" and name.startswith("runs/"):  # a run that a line before would have made
+                (tmp_path / name / RUN_MODEL).mkdir(parents=True)
+                shutil.copy(bundled_folder() / CONFIG, tmp_path / name / RUN_MODEL)
         monkeypatch.chdir(tmp_path)
         given: list[object] = []
         monkeypatch.setattr(import_module(f"sketch_pix2seq.cli.{words[1].replace('-', '_')}"), "run", given.append)

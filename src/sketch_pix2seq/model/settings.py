@@ -30,7 +30,7 @@ class ModelSettings:
     encoder_size: int = 256
     """Units a direction of the rnn encoder; channels of the deep encoder's last stage."""
     z_size: int = 256
-    """Numbers in the code z; 0 without an encoder."""
+    """Numbers in the code z; 0 without an encoder. More than the model has that a run begins with: its code grows."""
     sample_z: bool = False
     """Draw z from N(mu, sigma) in training (needed for the KL term); otherwise z is mu."""
     decoder: DecoderKind = "lstm"

@@ -497,6 +497,10 @@ def _rehearsal(
 
 def _freeze_encoder(network: Network, known: int) -> None:
     """Leave the encoder as it is; of its code, the first ``known`` numbers."""
+
+    def of_the_new(gradient: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(gradient[:known]), gradient[known:]])
+
     network.encoder.requires_grad_(False)
     for part in (network.to_mu, network.to_log_variance):
         if part is None:
@@ -505,7 +509,7 @@ def _freeze_encoder(network: Network, known: int) -> None:
             part.requires_grad_(False)
             continue
         for parameter in part.parameters():
-            parameter.register_hook(lambda gradient: torch.cat([torch.zeros_like(gradient[:known]), gradient[known:]]))
+            parameter.register_hook(of_the_new)  # type: ignore[no-untyped-call]
 
 
 def _freeze_all_but_encoder(network: Network) -> None:

@@ -75,7 +75,8 @@ class TuneSettings:
     """What a run that begins with a trained model does to keep what that model knows; only with `--from`."""
 
     freeze_encoder: bool = False
-    """Leave the encoder as it is, so that pictures keep their codes; only the decoder learns. Only with --from."""
+    """Leave the encoder as it is, so that pictures keep their codes; only the decoder learns, and what a code has more
+    numbers for than before. Only with --from."""
     rehearsal: float = 0.0
     """Share of the batches that are sketches which the model dreamed of its own categories before it began to learn
     (pseudo-rehearsal, Robins 1995); 0 = none. Only with --from."""
