@@ -33,8 +33,9 @@ def test_it_says_where_it_is_and_ctrl_c_ends_it(served: list[StudioServer], caps
     out, err = capsys.readouterr()
     assert out == f"open http://127.0.0.1:{served[0].server_port}/ in a browser; Ctrl-C stops the studio\n"
     assert err == ""
-    assert {"index.html", "model/config.json", "model/decoder.onnx", "model/atlas.npz"} <= set(served[0].files)
-    assert "model/model.safetensors" not in served[0].files
+    model = {"config.json", "model.safetensors", "encoder.onnx", "start.onnx", "decoder.onnx", "prior.npz", "atlas.npz"}
+    assert {"index.html", *(f"model/{name}" for name in model)} <= set(served[0].files)
+    assert "model/decoder.int8.onnx" not in served[0].files
 
 
 def test_the_browser_opens(monkeypatch: pytest.MonkeyPatch, served: list[StudioServer]) -> None:

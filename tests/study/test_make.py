@@ -35,7 +35,7 @@ def write_set(path: Path, *, test: int = 5, train: int = 4, seed: int = 0) -> Pa
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a set and a study of it: the bundled model, twice, by two names."""
     folder = tmp_path_factory.mktemp("made")
-    shutil.copytree(bundled_folder(), folder / "copy", ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copytree(bundled_folder(), folder / "copy")
     seen: list[tuple[int, int]] = []
     with prepare_study(
         folder / "study",

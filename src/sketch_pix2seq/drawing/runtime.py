@@ -167,6 +167,9 @@ class OnnxRuntime:
                     str(path), options, providers=["CPUExecutionProvider"]
                 )
             except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
+                weights = self._folder / WEIGHTS
+                if not weights.is_file():
+                    raise ModelError(f"{weights}: no such file; the model folder is incomplete") from error
                 reason = str(error).splitlines()[0].rsplit(" : ", 1)[-1]
                 raise ModelError(
                     f"{path}: not a graph that ONNX Runtime can load, or {WEIGHTS} beside it is another's ({reason})"
