@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +19,11 @@ from tests.study.conftest import small_study
 
 def judge(study: Study, says: dict[str | None, float], participants: int, *, leave_after: int | None = None) -> None:
     """Participants who take drawings of each maker for a person's with a given probability."""
-    rng = np.random.default_rng(3)
     with study._writing() as db:
+        before = db.execute("SELECT count(*) FROM participant").fetchone()[0]
+        rng = np.random.default_rng([3, before])
         for _ in range(participants):
-            token = secrets.token_hex(16)
+            token = rng.bytes(16).hex()
             ids = [*study._practice, *trial_order(study.drawings, study.design.settings, token)]
             db.execute("INSERT INTO participant VALUES (?, ?, ?)", (token, "", json.dumps(ids)))
             for trial, drawing in enumerate(ids[:leave_after]):
