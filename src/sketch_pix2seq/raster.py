@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.sequence import mixed, uniform
-from sketch_pix2seq.sketch import CANVAS_SIZE, Sketch
+from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
 _SHIFT = 4
 """Fractional bits of OpenCV's sub-pixel coordinates."""
@@ -49,6 +50,19 @@ def render(sketch: Sketch, spec: RasterSpec) -> NDArray[np.uint8]:
     return _draw([(stroke - centre) * scale + middle for stroke in sketch.strokes], spec)
 
 
+def ink_of(sketches: Sequence[Sketch], spec: RasterSpec) -> NDArray[np.uint8]:
+    """Ink ``(n, size, size)`` of sketches, each fitted to the raster."""
+    ink = np.empty((len(sketches), spec.size, spec.size), np.uint8)
+    for place, sketch in zip(ink, sketches, strict=True):
+        place[:] = render(sketch, spec)
+    return ink
+
+
+def shades_of(ink: NDArray[np.uint8]) -> FloatArray:
+    """Ink in 0..1, as networks take it."""
+    return ink.astype(np.float32) / np.float32(255)
+
+
 def render_fitted(
     centred: NDArray[np.float32], stroke_ends: NDArray[np.integer], spec: RasterSpec
 ) -> NDArray[np.uint8]:
@@ -57,6 +71,16 @@ def render_fitted(
     centred: all points in order ``(points, 2)``; stroke_ends: index after the last point of each stroke.
     """
     return _draw(np.split(centred * spec.pixels_per_unit + (spec.size - 1) / 2, stroke_ends[:-1]), spec)
+
+
+@cache
+def ink_of_a_line(spec: RasterSpec) -> float:
+    """Ink, in 0..1, that a line lays for each pixel of its length: the mean over directions."""
+    length = (spec.size - 1) * 0.7
+    angles = np.arange(32) * (np.pi / 32)
+    halves = np.stack([np.cos(angles), np.sin(angles)], axis=1) * length / 2
+    middle = (spec.size - 1) / 2
+    return float(np.mean([_draw([np.stack([middle - h, middle + h])], spec).sum() for h in halves])) / 255 / length
 
 
 def damaged(

@@ -12,8 +12,9 @@ import { bundled, bundledRuntime, golden } from "./core-node";
 interface Cases {
   codes: number[];
   seeds: string[];
-  cases: { temperature: number; pen_temperature: number; max_points: number; drawings: Drawing[] }[];
+  cases: { temperature: number; pen_temperature: number; tries: number; max_points: number; drawings: Drawing[] }[];
   begun: { rows: number[]; log_pen: number[]; log_likelihood: number[]; drawings: Drawing[] };
+  seen: { seed: number; ink: number[][]; drawings: Drawing[] };
   kept: { seed: number; candidates: number; drawings: Drawing[][] };
 }
 
@@ -49,6 +50,7 @@ describe("the bundled model draws as in Python", { timeout: 180_000 }, () => {
     const settings = {
       temperature: wanted.temperature,
       penTemperature: wanted.pen_temperature,
+      tries: wanted.tries,
       maxPoints: wanted.max_points,
     };
     const drawings = await drawOn(runtime, begun, seeds, settings);
@@ -69,6 +71,14 @@ describe("the bundled model draws as in Python", { timeout: 180_000 }, () => {
     begun.logLikelihood.forEach((value, index) => expect(value).toBeCloseTo(log_likelihood[index]!, 2));
     const found = await drawOn(runtime, begun, seeds, DEFAULT_SETTINGS);
     found.forEach((drawing, index) => expectSame(drawing, drawings[index]!));
+  });
+
+  it("while it looks at the picture", async () => {
+    const { seed, ink, drawings } = cases.seen;
+    const settings = { ...DEFAULT_SETTINGS, candidates: 1 };
+    const picture = Float32Array.from(ink.flat(), (value) => value / 255);
+    const [found] = await model.drawCodes([each[0]!], { samples: 2, seed, settings }, {}, [picture]);
+    found!.forEach((drawing, index) => expectSame(drawing, drawings[index]!));
   });
 
   it("and keeps the same of several candidates", async () => {

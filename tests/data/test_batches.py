@@ -103,6 +103,25 @@ def test_augmentation_varies_shape_and_drops_inner_points_only(sketches: SketchS
     assert np.abs(moved.offsets - plain.offsets).mean() > 1
 
 
+def test_the_pen_slips_and_comes_back_to_the_line(sketches: SketchSet) -> None:
+    points = sketches.gather(range(40))
+    seeds = np.arange(40, dtype=np.uint64)
+    spec, raster = SequenceSpec("centre", 30.0), RasterSpec()
+    steady, _ = collate(points, spec, raster, AugmentSettings(0, 0, 0, 0), seeds)
+    assert steady.drawn is steady.offsets
+    slips, _ = collate(points, spec, raster, AugmentSettings(0, 0, 0, 0, slip=4.0), seeds)
+    np.testing.assert_array_equal(slips.ink, steady.ink)
+    inside = slips.pen != PEN_END
+    aims, aimed = (batch.before + batch.offsets * 30.0 for batch in (slips, steady))
+    np.testing.assert_allclose(aims[inside], aimed[inside], atol=1e-3, err_msg="it aims at people's points")
+    missed = (slips.drawn - slips.offsets)[inside] * 30.0
+    assert 1.5 < missed.std() < 3.0  # a spread of up to 4, evenly: the root of 16 / 3
+    begins = np.cumsum(slips.counts) - slips.counts
+    for rank in range(40):
+        at = begins[: int((slips.counts > rank).sum())] + rank
+        np.testing.assert_allclose(slips.before[at[1:]], np.cumsum(slips.drawn[at[:-1]] * 30.0, axis=0), atol=1e-2)
+
+
 def test_a_batch_depends_on_its_step_alone(sketches: SketchSet) -> None:
     straight = list(loader(sketches).stream(0, 40))
     later = list(loader(sketches).stream(17, 40))

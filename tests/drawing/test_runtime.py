@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.runtime import OnnxRuntime, RuntimeName, TorchRuntime, start_rows
-from sketch_pix2seq.errors import ModelError
+from sketch_pix2seq.errors import ModelError, SettingsError
 from sketch_pix2seq.model.export import load_network
 from sketch_pix2seq.model.folder import CONFIG, DECODER, WEIGHTS, read_info
 from sketch_pix2seq.raster import render
@@ -41,13 +42,32 @@ def test_onnx_and_torch_agree_row_by_row(folders: dict[str, Path], kind: str) ->
     assert all((spread is not None) == onnx.info.model.sample_z for spread in spreads)
     if spreads[0] is not None and spreads[1] is not None:
         np.testing.assert_allclose(spreads[0], spreads[1], atol=1e-5)
-    states = [onnx.start(codes[0]), torch_.start(codes[0])]
+    shown = ink if kind == "glimpse" else None
+    states = [onnx.start(codes[0], shown), torch_.start(codes[0], shown)]
     rows = start_rows(onnx.info, 3)
     for _ in range(6):
         (a, states[0]), (b, states[1]) = onnx.step(rows, states[0]), torch_.step(rows, states[1])
         for name, x, y in zip(a._fields, a, b, strict=True):
             np.testing.assert_allclose(x, y, atol=1e-4, err_msg=name)
         rows = np.concatenate([rng.normal(0, 1, (3, 2)), np.eye(3)[rng.integers(0, 2, 3)]], axis=1).astype(np.float32)
+
+
+def test_a_glimpse_changes_what_is_drawn_where_there_is_ink(folders: dict[str, Path]) -> None:
+    model = load_model(folders["glimpse"])
+    sketches = [random_sketch(np.random.default_rng(k)).fit() for k in range(3)]
+    ink, codes = model.ink_of(sketches), model.encode_sketches(sketches)
+    settings = DrawSettings(candidates=1, max_points=20)
+
+    def points(pictures: np.ndarray | None) -> np.ndarray:
+        drawn = model.draw_codes(codes, pictures=pictures, settings=settings)
+        return np.concatenate([drawing.points()[:5] for (drawing,) in drawn])
+
+    redrawn = model.draw_all(sketches, settings=settings)
+    np.testing.assert_array_equal(np.concatenate([d.points()[:5] for (d,) in redrawn]), points(ink))
+    np.testing.assert_array_equal(points(ink * 0), points(None))
+    assert not np.allclose(points(ink)[:2], points(None)[:2])
+    with pytest.raises(SettingsError, match=r"\(3, 48, 48\)"):
+        model.draw_codes(codes, pictures=ink[:2])
 
 
 def test_state_follows_the_chosen_drawings(folders: dict[str, Path]) -> None:

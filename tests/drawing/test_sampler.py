@@ -46,7 +46,7 @@ class Constant:
         )
         self.widths: list[int] = []
 
-    def start(self, code: FloatArray) -> DrawingState:
+    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
         return DrawingState((code,), (code,))
 
     def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
@@ -114,7 +114,7 @@ class Counting(Constant):
         super().__init__(pen)
         self.begun: list[int] = []
 
-    def start(self, code: FloatArray) -> DrawingState:
+    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
         self.begun.append(len(code))
         return super().start(code)
 
@@ -203,7 +203,7 @@ def test_the_likelihood_of_given_rows_is_that_of_whole_sketches(
     code = model.encode_sketches([house])
     begun = begin(model.runtime, code, rows[None, :-1])
     mixture, _ = model.runtime.step(rows[-2:-1], begun.state)
-    whole = likelihood(model, [house])
+    whole = likelihood(model, [house], glimpse=False)
     expected = -float(whole.offset[0] + whole.pen[0]) - float(mixture.log_pen[0, PEN_END])
     assert begun.log_likelihood[0] == pytest.approx(expected, rel=1e-4)
 

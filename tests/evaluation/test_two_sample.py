@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.evaluation.recognition import ink_of
 from sketch_pix2seq.evaluation.two_sample import turing_test
-from sketch_pix2seq.raster import RasterSpec
+from sketch_pix2seq.raster import RasterSpec, ink_of
 from tests.evaluation.conftest import cross, ring
 
 

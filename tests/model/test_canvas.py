@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from sketch_pix2seq.model.canvas import CELL, STEP, Canvas
+from sketch_pix2seq.model.canvas import CELL, STEP, Canvas, Glimpsed
 from sketch_pix2seq.model.settings import ModelSettings
-from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.raster import RasterSpec, render, shades_of
 from sketch_pix2seq.sketch import Sketch
 
 SETTINGS = ModelSettings(z_size=8, canvas_channels=8)
@@ -39,7 +42,7 @@ def test_the_cells_tally_has_bilinear_weights() -> None:
     tally = torch.zeros(1, 1, 625)
     laid_at = torch.tensor([[-33.0, 57.0]])
     tally[0] = c.tally(laid_at, laid_at + torch.tensor([[1e-3, 0.0]]), torch.ones(1)) * 1e3
-    looked = c.look(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), tally, place)
+    looked = c.look(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), None, tally, place)
     cells = torch.atanh(looked[0, 0, 11 : 11 + 144]).view(12, 12) / (RasterSpec().pixels_per_unit / CELL)
     centre = (torch.arange(12) * CELL + 1.5).double()
     at = laid_at.double()[0] * RasterSpec().pixels_per_unit + 23.5
@@ -56,7 +59,7 @@ def test_the_window_shows_the_picture_around_the_pen() -> None:
     pixels = torch.from_numpy(ink.astype(np.float32) / 255)[None]
     pen = torch.tensor([[[unit(-9.0), unit(-12.0)]]])
     nodes = c.tally(torch.tensor([[unit(-9.0), unit(-12.0)]]), torch.tensor([[unit(-9.0), unit(-6.0)]]), torch.ones(1))
-    window = c._window(pixels, nodes.view(1, 1, 25, 25), pen)[0, 0].view(2, 11, 11)
+    window = c._window(pixels, nodes.view(1, 1, 25, 25), pen, c.get_buffer("places"))[0, 0].view(2, 11, 11)
     for row, down in enumerate((np.arange(11) - 5) * STEP):
         for column, across in enumerate((np.arange(11) - 5) * STEP):
             y, x = 23.5 - 12 + down, 23.5 - 9 + across
@@ -69,22 +72,44 @@ def test_the_window_shows_the_picture_around_the_pen() -> None:
     assert float(laid[5:10, 4:7].mean()) > 5 * float(laid[:4].mean())  # below the pen, not above
 
 
-@pytest.mark.parametrize("window", [11, 0])
-def test_drawing_sees_what_training_looks_at(window: int) -> None:
+@pytest.mark.parametrize(("window", "glimpse"), [(11, 0), (0, 0), (11, 13)])
+def test_drawing_sees_what_training_looks_at(window: int, glimpse: int) -> None:
     """`see` and `look` tell the same, on the picture, at its edge and far outside."""
     torch.manual_seed(0)
-    c = Canvas(ModelSettings(z_size=8, canvas_channels=8, canvas_window=window)).eval()
+    c = Canvas(ModelSettings(z_size=8, canvas_channels=8, canvas_window=window, glimpse=glimpse)).eval()
     n = 200
     features, pixels = torch.randn(n, 144, 8), torch.rand(n, 48, 48)
+    glimpsed = Glimpsed(torch.rand(n, 48, 48) * 2 - 1, torch.rand(n, 144) * 3) if glimpse else None
     tally, place = torch.rand(n, 625) * 3, torch.randn(n, 2) * 100
     place[:4] = torch.tensor([[0.0, 0.0], [unit(22.0), unit(22.0)], [unit(-23.5), unit(-22.0)], [-9000.0, 9000.0]])
-    looked = c.look(features, pixels, tally[None], place[None])[0]
-    torch.testing.assert_close(c.see(features, pixels, tally, place), looked, atol=1e-5, rtol=1e-5)
+    looked = c.look(features, pixels, glimpsed, tally[None], place[None])[0]
+    assert looked.shape[1] == c.out_features
+    torch.testing.assert_close(c.see(features, pixels, glimpsed, tally, place), looked, atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_left_is_the_picture_less_what_is_laid() -> None:
+    """A line that is drawn where the picture has it leaves nothing; one elsewhere takes nothing away."""
+    torch.manual_seed(0)
+    c = Canvas(replace(SETTINGS, glimpse=5)).eval()
+    lines = (np.array([[0, 20], [255, 60]]), np.array([[30, 255], [200, 230]]))
+    ink = torch.from_numpy(shades_of(render(Sketch(tuple(line.astype(np.float32) for line in lines)), RasterSpec())))
+    _, glimpsed = c.behold(torch.zeros(1, 8, 12, 12), ink[None])
+    tallies = [torch.zeros(625)]
+    for line in lines:
+        ends = torch.from_numpy(line - np.array([127.5, 137.5]))[:, None].float()
+        tallies.append(tallies[-1] + c.tally(ends[0], ends[1], torch.ones(1))[0])
+    lengths = [F.conv2d(t.view(1, 1, 25, 25), c.get_buffer("hat"), stride=2).flatten() for t in tallies]
+    left = [float(c._left(glimpsed, length)[1]) * c.grid for length in lengths]
+    one, other = (float(np.hypot(*np.diff(line, axis=0).T).sum()) * unit(1) ** -1 / CELL for line in lines)
+    assert left[0] == pytest.approx(one + other, rel=0.1)
+    assert left[1] == pytest.approx(other, rel=0.2)
+    assert left[2] < 0.15 * left[0]
 
 
 def test_without_a_window_the_canvas_tells_less() -> None:
     plain = Canvas(ModelSettings(z_size=8, canvas_channels=8, canvas_window=0))
-    looked = plain.look(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), torch.zeros(2, 1, 625), torch.zeros(2, 1, 2))
+    tally, place = torch.zeros(2, 1, 625), torch.zeros(2, 1, 2)
+    looked = plain.look(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), None, tally, place)
     assert looked.shape == (2, 1, plain.out_features) == (2, 1, 8 + 1 + 2 + 144)
 
 

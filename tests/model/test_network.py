@@ -28,10 +28,11 @@ SMALL = {
 }
 
 
-def settings_of(encoder: str, decoder: str, *, canvas: bool, sample: bool = False) -> ModelSettings:
+def settings_of(encoder: str, decoder: str, *, canvas: bool, sample: bool = False, glimpse: int = 0) -> ModelSettings:
     start = "centre" if canvas else "first"
     sizes = {**SMALL, "z_size": 0} if encoder == "none" else SMALL
-    return ModelSettings(encoder=encoder, decoder=decoder, canvas=canvas, start=start, sample_z=sample, **sizes)  # type: ignore[arg-type]
+    kinds = {"encoder": encoder, "decoder": decoder, "start": start}
+    return ModelSettings(**kinds, canvas=canvas, sample_z=sample, glimpse=glimpse, **sizes)  # type: ignore[arg-type]
 
 
 def batch_of(sketches: list[Sketch], spec: SequenceSpec) -> Tensors:
@@ -43,14 +44,15 @@ def batch_of(sketches: list[Sketch], spec: SequenceSpec) -> Tensors:
 
 
 CASES = [
-    *itertools.product(("paper", "deep", "rnn"), ("lstm",), (False,)),
-    ("deep", "layer_norm", False),
-    ("deep", "hyper", False),
-    ("deep", "lstm", True),
-    ("paper", "hyper", True),
-    ("none", "lstm", False),
-    ("none", "layer_norm", False),
-    ("none", "hyper", False),
+    *itertools.product(("paper", "deep", "rnn"), ("lstm",), (False,), (0,)),
+    ("deep", "layer_norm", False, 0),
+    ("deep", "hyper", False, 0),
+    ("deep", "lstm", True, 0),
+    ("deep", "lstm", True, 5),
+    ("paper", "hyper", True, 0),
+    ("none", "lstm", False, 0),
+    ("none", "layer_norm", False, 0),
+    ("none", "hyper", False, 0),
 ]
 
 
@@ -68,12 +70,13 @@ def test_an_untrained_encoder_tells_pictures_apart(encoder: str, seed: int) -> N
     assert features.std(dim=0).mean() > 0.2 * features.abs().mean()
 
 
-@pytest.mark.parametrize(("encoder", "decoder", "canvas"), CASES)
-def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: str, canvas: bool) -> None:
+@pytest.mark.parametrize(("encoder", "decoder", "canvas", "glimpse"), CASES)
+def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: str, canvas: bool, glimpse: int) -> None:
     """Teacher forcing over packed rows and the step used for drawing are one model."""
     torch.manual_seed(0)
-    settings = settings_of(encoder, decoder, canvas=canvas)
+    settings = settings_of(encoder, decoder, canvas=canvas, glimpse=glimpse)
     network = Network(settings, SequenceSpec(settings.start, 30.0)).eval()
+    open_eye(network)
     rng = np.random.default_rng(1)
     sketches = [random_sketch(rng, strokes=k) for k in (2, 4, 1)]
     with torch.no_grad():
@@ -87,7 +90,7 @@ def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: st
                 if encoder == "rnn"
                 else network.encode(alone.ink[:, 0])
             )
-            fixed, state = network.start(code)
+            fixed, state = network.start(code, alone.ink[:, 0] if glimpse else None)
             row = network.start_row(1)
             for target in rows:
                 mixture, state = network.step(row, fixed, state)
@@ -100,11 +103,22 @@ def test_drawing_row_by_row_has_the_losses_of_training(encoder: str, decoder: st
     assert float(losses.pen) == pytest.approx(pen, rel=1e-4)
 
 
-@pytest.mark.parametrize(("encoder", "canvas"), [("deep", True), ("paper", False), ("rnn", False), ("none", False)])
-def test_every_weight_learns(encoder: str, canvas: bool) -> None:
+def open_eye(network: Network) -> None:
+    """A glimpse's features are zero at first, which hides what is before them."""
+    if network.settings.glimpse:
+        assert network.canvas is not None
+        torch.nn.init.xavier_uniform_(network.canvas.eye.out.weight)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "canvas", "glimpse"),
+    [("deep", True, 0), ("deep", True, 5), ("paper", False, 0), ("rnn", False, 0), ("none", False, 0)],
+)
+def test_every_weight_learns(encoder: str, canvas: bool, glimpse: int) -> None:
     torch.manual_seed(0)
-    settings = settings_of(encoder, "lstm", canvas=canvas, sample=encoder != "none")
+    settings = settings_of(encoder, "lstm", canvas=canvas, sample=encoder != "none", glimpse=glimpse)
     network = Network(settings, SequenceSpec(settings.start, 30.0))
+    open_eye(network)
     rng = np.random.default_rng(2)
     losses = network(batch_of([random_sketch(rng) for _ in range(4)], network.sequence))
     (losses.offset + losses.pen + losses.kl + losses.pixel).backward()
@@ -132,6 +146,27 @@ def test_a_decoder_alone_starts_from_nothing() -> None:
     _, state = network.start(torch.zeros(3, 0))
     assert [tuple(part.shape) for part in state] == [(3, 16), (3, 16)]
     assert not any(part.any() for part in state)
+
+
+def test_a_glimpse_is_of_pictures_with_ink_and_in_training_of_some() -> None:
+    torch.manual_seed(0)
+    network = Network(settings_of("deep", "lstm", canvas=True, glimpse=5), SequenceSpec("centre", 30.0)).eval()
+    open_eye(network)
+    batch = batch_of([random_sketch(np.random.default_rng(k)) for k in range(40)], network.sequence)
+    ink = batch.ink[:, 0]
+    with torch.no_grad():
+        code, _ = network.encode(ink)
+        shown, alone, blank = network.start(code, ink)[0], network.start(code)[0], network.start(code, ink * 0)[0]
+    for a, b in zip(alone, blank, strict=True):
+        torch.testing.assert_close(a, b)
+    assert not alone[3].any()
+    assert not alone[4].any()
+    assert shown[3].min() == -1
+    assert not torch.allclose(shown[1], alone[1])
+    torch.testing.assert_close(shown[2], alone[2])  # what is imagined is of the code
+    assert network._glimpsed(batch).equal(ink)
+    seen = network.train()._glimpsed(batch).flatten(1).any(dim=1)
+    assert 15 < int(seen.sum()) < 40
 
 
 def test_paper_encoder_is_as_published() -> None:
@@ -168,6 +203,10 @@ def test_tally_counts_the_ink_once() -> None:
         {"encoder": "none", "z_size": 0},
         {"encoder": "none", "z_size": 0, "canvas": False, "sample_z": True},
         {"encoder": "deep", "z_size": 0},
+        {"glimpse": -1},
+        {"glimpse": 13, "canvas": False},
+        {"glimpse": 13, "encoder": "rnn"},
+        {"glimpse": 13, "glimpse_keep": 1.5},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, object]) -> None:

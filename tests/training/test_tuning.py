@@ -17,7 +17,7 @@ from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.prior import Prior
 from sketch_pix2seq.errors import DataError, ModelError, SettingsError
-from sketch_pix2seq.model import export
+from sketch_pix2seq.model import canvas, export
 from sketch_pix2seq.model.export import load_network, write_folder
 from sketch_pix2seq.model.folder import read_info
 from sketch_pix2seq.model.network import Network, Tensors
@@ -250,6 +250,27 @@ def test_a_wider_code_draws_as_before(tiny_set: Path, bases: dict[str, Path], ki
             codes = wide.encode(tensors.ink[:, 0])[0]
             torch.testing.assert_close(codes[:, :8], network.encode(tensors.ink[:, 0])[0])
             assert codes[:, 8:].std(dim=0).min() > 0
+
+
+def test_with_a_glimpse_it_draws_as_before_but_for_its_finer_tally(
+    tiny_set: Path, bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canvas, "_SAMPLES", canvas._SAMPLES_LEFT)
+    network, _ = load_network(bases["canvas"])
+    settings = tiny_settings(model=replace(KINDS["canvas"], glimpse=5, z_size=12))
+    seeing = Network(settings.model, network.sequence).eval()
+    seeing.load_state_dict(load_base(bases["canvas"], settings).weights)
+    batch = Loader(
+        SketchSet.open(tiny_set), "valid", network.sequence, RasterSpec(), BatchSettings(size=8), training=False
+    ).batch(0)
+    tensors = Tensors.of(batch)
+    with torch.no_grad():
+        for a, b in zip(network(tensors)[:2], seeing(tensors)[:2], strict=True):
+            torch.testing.assert_close(a, b)
+    assert seeing.canvas is not None
+    assert seeing.canvas.condense_glimpse.weight.abs().min() > 0
+    with pytest.raises(SettingsError, match="glimpse is 5, not 7"):
+        load_base(bases["glimpse"], tiny_settings(model=replace(KINDS["canvas"], glimpse=7)))
 
 
 @pytest.mark.usefixtures("dreamer")

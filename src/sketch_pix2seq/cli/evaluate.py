@@ -133,6 +133,9 @@ def _figures(found: Evaluation) -> Iterator[tuple[str, str, str, str]]:
         losses = found.losses
         yield number("L_R", losses.l_r, f"a sketch over N_max {losses.longest}")
         yield number("nats a point", losses.nats_point, f"{losses.nats_point.n} sketches")
+        if losses.l_r_code is not None and losses.nats_point_code is not None:
+            yield number("L_R, code alone", losses.l_r_code, "the picture not looked at while drawing")
+            yield number("nats a point, code alone", losses.nats_point_code, f"{losses.nats_point_code.n} sketches")
         if losses.l_kl is not None:
             yield number("L_KL", losses.l_kl, "a sketch and number of z")
     if found.people is not None and found.redrawn is not None:

@@ -40,6 +40,9 @@ class AugmentSettings:
     """Shear by up to this share of the height, either way."""
     damage: float = 0.0
     """Share of the pictures that the encoder sees with holes, up to half of their patches; the strokes stay whole."""
+    slip: float = 0.0
+    """Spread, in units of a canvas of 255, of the slips of the pen: the decoder is told that its points came to lie so
+    far off at most, while the next ones lie where they did. So it learns to come back to the line."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class Batch:
     """Sketches in time-major packed rows, as in torch's PackedSequence: longest first, no padding anywhere.
 
     ink: ``(sketches, size, size)`` uint8; seen: the same, with the holes that the augmentation makes. offsets:
-    ``(rows, 2)`` float32 in model units, pen: ``(rows,)`` int64 state after the row, before: ``(rows, 2)`` float32, the
+    ``(rows, 2)`` float32 in model units, from where the pen is to where it should come; drawn: the same, to where it
+    came, which differs where it slips. pen: ``(rows,)`` int64 state after the row, before: ``(rows, 2)`` float32, the
     pen's absolute place before the row in canvas units from the centre; the last row of each sketch is its end row.
     counts: ``(time,)`` int64, sketches that have a row t. indices: ``(sketches,)`` where in the set each came from;
     categories: ``(sketches,)`` int64. Rehearsed sketches and their categories are numbered on from the set's own.
@@ -82,6 +86,7 @@ class Batch:
     ink: NDArray[np.uint8]
     seen: NDArray[np.uint8]
     offsets: FloatArray
+    drawn: FloatArray
     pen: NDArray[np.int64]
     before: FloatArray
     counts: NDArray[np.int64]
@@ -110,8 +115,11 @@ def collate(
     first = np.zeros(len(xy), bool)
     first[starts[:-1]] = True
     origin = xy[starts[:-1]] if spec.start == "first" else np.zeros((n, 2), np.float32)
+    came = xy
+    if augment is not None and seeds is not None and augment.slip > 0:
+        came = xy + _slips(points, augment, seeds)
     before = np.empty_like(xy)
-    before[1:] = xy[:-1]
+    before[1:] = came[:-1]
     before[starts[:-1]] = origin
     keep = ~first | ends if spec.start == "first" else np.ones(len(xy), bool)
     sketch = np.repeat(np.arange(n), np.diff(starts))[keep]
@@ -124,14 +132,19 @@ def collate(
     rows_time = np.concatenate([time, lengths])
     rows_rank = np.concatenate([ranks[sketch], ranks])
     packed = np.argsort(rows_time * n + rows_rank, kind="stable")
-    last = xy[starts[1:] - 1]
-    offsets = np.concatenate([(xy[keep] - before[keep]) / spec.scale, np.zeros((n, 2), np.float32)])
+    last = came[starts[1:] - 1]
+    still = np.zeros((n, 2), np.float32)
+    offsets = np.concatenate([(xy[keep] - before[keep]) / spec.scale, still])[packed].astype(np.float32)
+    drawn = offsets
+    if came is not xy:
+        drawn = np.concatenate([(came[keep] - before[keep]) / spec.scale, still])[packed].astype(np.float32)
     pen = np.concatenate([np.where(ends[keep], PEN_UP, PEN_DOWN), np.full(n, PEN_END)])
     ink = np.stack([_render(xy, ends, starts, i, raster) for i in order])
     batch = Batch(
         ink,
         ink if augment is None or seeds is None else _damaged(ink, augment, seeds[order]),
-        offsets[packed].astype(np.float32),
+        offsets,
+        drawn,
         pen[packed],
         np.concatenate([before[keep], last])[packed],
         np.bincount(rows_time),
@@ -232,6 +245,7 @@ class Loader:
             batch.ink,
             batch.seen,
             batch.offsets,
+            batch.drawn,
             batch.pen,
             batch.before,
             batch.counts,
@@ -380,6 +394,18 @@ def _augmented(points: Points, settings: AugmentSettings, seeds: NDArray[np.uint
         starts = np.concatenate([[0], np.cumsum(keep)])[points.starts]
         return Points(xy[keep], points.ends[keep], starts)
     return Points(xy, points.ends, points.starts)
+
+
+def _slips(points: Points, settings: AugmentSettings, seeds: NDArray[np.uint64]) -> FloatArray:
+    """How far each point comes to lie from where it should ``(points, 2)``; some sketches slip more than others."""
+    counts = np.diff(points.starts)
+    streams = np.repeat(mixed(seeds + np.uint64(7)), counts)
+    uses = (np.arange(len(points.xy)) - np.repeat(points.starts[:-1], counts)).astype(np.uint64) * np.uint64(2)
+    radius = np.sqrt(-2 * np.log1p(-uniform(streams + uses)))
+    angle = 2 * np.pi * uniform(streams + uses + np.uint64(1))
+    spread = settings.slip * np.repeat(uniform(seeds + np.uint64(8)), counts)
+    slips: FloatArray = (spread * radius * np.stack([np.cos(angle), np.sin(angle)])).T.astype(np.float32)
+    return slips
 
 
 def _damaged(ink: NDArray[np.uint8], settings: AugmentSettings, seeds: NDArray[np.uint64]) -> NDArray[np.uint8]:

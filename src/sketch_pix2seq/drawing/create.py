@@ -286,10 +286,10 @@ def healing(
     if not damages or not all(0 < damage < 1 for damage in damages):
         raise SettingsError("damages are shares above 0 and below 1, such as 0.1 0.3 0.5")
     sketches = [read_source(picture) for picture in pictures]
-    ink = np.stack([render(sketch, model.info.model.raster) for sketch in sketches])
+    ink = model.ink_of(sketches)
     inputs = np.stack([damaged(ink, damage, seed=seed) for damage in damages], axis=1)  # picture, damage, y, x
-    codes = model.encode_ink(inputs.reshape(-1, *ink.shape[1:]))
-    drawn = iter(model.draw_codes(codes, samples, seed=seed, settings=settings))
+    shown = inputs.reshape(-1, *ink.shape[1:])
+    drawn = iter(model.draw_codes(model.encode_ink(shown), samples, pictures=shown, seed=seed, settings=settings))
     groups = []
     taken: set[str] = set()
     for picture, sketch, own in zip(pictures, sketches, inputs, strict=True):

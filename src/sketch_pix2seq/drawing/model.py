@@ -18,7 +18,7 @@ from sketch_pix2seq.drawing.runtime import Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import ModelError, PictureError, SettingsError
 from sketch_pix2seq.model.folder import ATLAS, ModelInfo
-from sketch_pix2seq.raster import render
+from sketch_pix2seq.raster import ink_of, shades_of
 from sketch_pix2seq.sequence import mixed, rows_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
@@ -117,26 +117,42 @@ class Model:
         Raises PictureError, FileError or FormatError for a source without a drawing, SettingsError for no samples
         or a seed that is not one.
         """
-        return self.draw_codes(self.encode(sources), samples, seed=seed, settings=settings, on_progress=on_progress)
+        self.check_sees()
+        sketches = [read_source(source) for source in sources]
+        pictures = None
+        if self.info.model.encoder == "rnn":
+            codes = self.encode_sketches(sketches)
+        else:
+            pictures = self.ink_of(sketches)
+            codes = self.encode_ink(pictures)
+        return self.draw_codes(codes, samples, pictures=pictures, seed=seed, settings=settings, on_progress=on_progress)
 
     def draw_codes(
         self,
         codes: FloatArray,
         samples: int = 1,
         *,
+        pictures: NDArray[np.uint8] | None = None,
         seed: int = 0,
         settings: DrawSettings = DrawSettings(),
         on_progress: Callable[[int], None] | None = None,
     ) -> list[list[Sketch]]:
-        """Draw each of several codes ``(n, z)`` ``samples`` times; otherwise like `draw_all`."""
+        """Draw each of several codes ``(n, z)`` ``samples`` times; otherwise like `draw_all`.
+
+        pictures: their ink ``(n, size, size)``, 255 = line, where a model with a glimpse shall look at it while it
+        draws; without it, it draws from the codes alone, as other models do in any case.
+        """
         self.check_sees()
+        if pictures is not None:
+            self._check_ink(pictures, len(codes))
         each = _asked(samples, seed) * settings.candidates
         streams = _streams(seed, each)
         drawings: list[list[Sketch]] = []
         at_once = max(1, _DRAWN_AT_ONCE // each)
         for begin in range(0, len(codes), at_once):
             part = codes[begin : begin + at_once]
-            drawn = draw_codes(self.runtime, part, np.tile(streams, len(part)), settings)
+            shown = None if pictures is None else shades_of(pictures[begin : begin + at_once])
+            drawn = draw_codes(self.runtime, part, np.tile(streams, len(part)), settings, shown)
             drawings.extend(self._kept(part, drawn, samples, settings.candidates))
             if on_progress is not None:
                 on_progress(len(part))
@@ -272,11 +288,18 @@ class Model:
         self.check_sees()
         if self.info.model.encoder == "rnn":
             raise ModelError("this model's encoder reads strokes, not ink")
-        size = self.info.model.raster.size
-        if ink.ndim != 3 or ink.shape[1:] != (size, size):
-            raise SettingsError(f"ink of the shape (n, {size}, {size}) is needed, not {ink.shape}")
+        self._check_ink(ink, len(ink))
         parts = [self._encode_ink(ink[begin : begin + _AT_ONCE]).mean for begin in range(0, len(ink), _AT_ONCE)]
         return np.concatenate([np.zeros((0, self.info.model.z_size), np.float32), *parts])
+
+    def ink_of(self, sketches: Sequence[Sketch]) -> NDArray[np.uint8]:
+        """Ink ``(n, size, size)``, 255 = line, of sketches, as the encoder sees them."""
+        return ink_of(sketches, self.info.model.raster)
+
+    def _check_ink(self, ink: NDArray[np.uint8], n: int) -> None:
+        size = self.info.model.raster.size
+        if ink.shape != (n, size, size):
+            raise SettingsError(f"ink of the shape ({n}, {size}, {size}) is needed, not {ink.shape}")
 
     def code_of(self, thing: Source, *, seed: int = 0) -> FloatArray:
         """The code ``(z,)`` of a picture; of a category, where a text is the name of one and not of a file.
@@ -304,10 +327,10 @@ class Model:
         return Posterior(mean, np.concatenate(spreads) if spreads else None)
 
     def _render_and_encode(self, sketches: Sequence[Sketch]) -> Posterior:
-        return self._encode_ink(np.stack([render(sketch, self.info.model.raster) for sketch in sketches]))
+        return self._encode_ink(self.ink_of(sketches))
 
     def _encode_ink(self, ink: NDArray[np.uint8]) -> Posterior:
-        return self.runtime.encode(ink.astype(np.float32) / np.float32(255))
+        return self.runtime.encode(shades_of(ink))
 
     def _encode_strokes(self, sketches: Sequence[Sketch]) -> Posterior:
         each = [rows_of(sketch, self.info.sequence) for sketch in sketches]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.aim import Sight
 from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.model.folder import DECODER, DECODER_INT8, ENCODER, START, WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP
@@ -25,6 +26,8 @@ Precision = Literal["float32", "int8"]
 
 _IMAGINED = 2
 """Place of the imagined ink in what stays the same; see `Network.start`."""
+_GLIMPSED = 3
+"""Place of the pictures that are looked at, 0 everywhere where there is none."""
 _FEWEST = 16
 """Drawings from which a thread of its own is worth while."""
 
@@ -66,13 +69,35 @@ class DrawingState:
         """The ink ``(size, size)`` in 0..1 that a model with a canvas imagines of one of them; None of other models."""
         if len(self.fixed) <= _IMAGINED:
             return None
-        pixels = self.fixed[_IMAGINED][drawing]
-        return np.asarray(pixels if isinstance(pixels, np.ndarray) else pixels.cpu(), np.float32)
+        return _array(self.fixed[_IMAGINED][drawing])
+
+    @property
+    def ink(self) -> FloatArray | None:
+        """The ink ``(n, size, size)`` in 0..1 that is to be drawn; None of models without a canvas.
+
+        Of drawings that look at a picture it is the picture's, of others what is imagined.
+        """
+        if len(self.fixed) <= _IMAGINED:
+            return None
+        ink = _array(self.fixed[_IMAGINED])
+        if len(self.fixed) > _GLIMPSED:
+            picture = _array(self.fixed[_GLIMPSED])
+            there = picture.any(axis=(1, 2))[:, None, None]
+            ink = np.where(there, (picture + 1) / 2, ink)
+        return ink.copy()
+
+    def sight(self, ink: FloatArray) -> Sight:
+        """What drawings by a model with a canvas see before the next row, with the ink that is to be drawn."""
+        return Sight(ink, *(_array(x) for x in self.moving[-3:]))
 
     def put(self, places: NDArray[np.integer], others: DrawingState) -> None:
         """Others in the places of some, in the arrays themselves."""
         for mine, theirs in zip(self.fixed + self.moving, others.fixed + others.moving, strict=True):
             mine[places] = theirs
+
+
+def _array(values: Any) -> FloatArray:
+    return np.asarray(values if isinstance(values, np.ndarray) else values.cpu(), np.float32)
 
 
 class Runtime(Protocol):
@@ -88,8 +113,12 @@ class Runtime(Protocol):
         """stroke-5 rows ``(n, time, 5)`` with lengths ``(n,)`` -> what an encoder that reads strokes makes of them."""
         ...
 
-    def start(self, code: FloatArray) -> DrawingState:
-        """Codes ``(n, z)`` -> the state before the first row."""
+    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
+        """Codes ``(n, z)`` -> the state before the first row.
+
+        picture: ink ``(n, size, size)`` in 0..1 for a decoder with a glimpse to look at; of those without ink, and with
+        None, it has the code alone. Other decoders take no notice.
+        """
         ...
 
     def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
@@ -129,10 +158,14 @@ class OnnxRuntime:
         mean, *rest = self._session(ENCODER).run(None, feed)
         return Posterior(mean, rest[0] if rest else None)
 
-    def start(self, code: FloatArray) -> DrawingState:
+    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
         session = self._session(START)
         names = [output.name for output in session.get_outputs()]
-        values = dict(zip(names, session.run(None, {"code": code}), strict=True))
+        feed = {"code": code}
+        if self.info.model.glimpse:
+            size = self.info.model.raster.size
+            feed["picture"] = np.zeros((len(code), size, size), np.float32) if picture is None else picture
+        values = dict(zip(names, session.run(None, feed), strict=True))
         return DrawingState(
             tuple(values[name] for name in names if name.startswith("fixed_")),
             tuple(values[name] for name in names if name.startswith("state_")),
@@ -201,8 +234,9 @@ class TorchRuntime:
         mean, log_variance = tensors
         return Posterior(self._numpy(mean), None if log_variance is None else self._numpy(log_variance))
 
-    def start(self, code: FloatArray) -> DrawingState:
-        return DrawingState(*self._call(self._network.start, self._tensor(code)))
+    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
+        shown = None if picture is None else self._tensor(picture)
+        return DrawingState(*self._call(self._network.start, self._tensor(code), shown))
 
     def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
         mixture, after = self._call(self._network.step, self._tensor(rows), state.fixed, state.moving)

@@ -14,15 +14,21 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.aim import aim
 from sketch_pix2seq.drawing.density import log_density
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
 from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.model.folder import ModelInfo
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
 _USES = 4
 """Random numbers a row: which Gaussian, which pen state, two for the offset."""
+_AGAIN = 3
+"""Random numbers of each further offset that is tried: which Gaussian, and two for the offset."""
+_TRIED = 1 << 24
+"""Where the random numbers of what is tried begin."""
 _PEN = 1
 """The use that chooses the pen state."""
 _IN_HAND = 256
@@ -41,12 +47,15 @@ class SampleSettings:
     """A drawing that has not ended by then is cut off."""
     specks: bool = False
     """Leave in what the decoder set down by mistake, as a model with a canvas does now and then; see `specks`."""
+    tries: int = 4
+    """Offsets tried for each row: the better one lies on the ink that the model imagines, or looks at, the likelier it
+    is drawn; 1 = the first that comes. Only with a canvas."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.pen_temperature < 0:
             raise SettingsError("temperatures cannot be below 0")
-        if self.max_points < 1:
-            raise SettingsError("max_points must be at least 1")
+        if self.max_points < 1 or self.tries < 1:
+            raise SettingsError("max_points and tries must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -67,13 +76,13 @@ class Begun:
         return Begun(self.rows[chosen], self.state.select(chosen), self.log_pen[chosen], self.log_likelihood[chosen])
 
 
-def begin(runtime: Runtime, codes: FloatArray, rows: FloatArray) -> Begun:
+def begin(runtime: Runtime, codes: FloatArray, rows: FloatArray, pictures: FloatArray | None = None) -> Begun:
     """The rows ``(n, k, 5)``, k at least 0, handed to the decoder as the beginning of drawings of codes ``(n, z)``.
 
-    A last row with the pen down leaves it to `draw_on` whether the pen lifts there.
+    pictures: see `Runtime.start`. A last row with the pen down leaves it to `draw_on` whether the pen lifts there.
     """
     n, k = rows.shape[:2]
-    state = runtime.start(np.ascontiguousarray(codes, np.float32))
+    state = runtime.start(np.ascontiguousarray(codes, np.float32), pictures)
     previous = start_rows(runtime.info, n)
     total, log_pen = np.zeros(n), np.zeros((n, 3), np.float32)
     for index in range(k):
@@ -91,9 +100,11 @@ def draw_codes(
     codes: FloatArray,
     seeds: Sequence[int] | NDArray[np.integer],
     settings: SampleSettings = SampleSettings(),
+    pictures: FloatArray | None = None,
 ) -> list[Sketch]:
     """One drawing for each seed, in canvas units of the input's picture; the codes ``(n, z)`` share the seeds evenly.
 
+    pictures: one for each code, see `Runtime.start`.
     The first ``len(seeds) // n`` drawings are of the first code, and so on.
     ``metadata["ended"]`` says whether it ended by itself. The same seed, weights and device give the same strokes.
     """
@@ -102,7 +113,9 @@ def draw_codes(
     def some(runtime: Runtime, chosen: NDArray[np.int64]) -> Begun:
         of = chosen // each
         first = int(of[0])
-        begun = begin(runtime, codes[first : of[-1] + 1], np.zeros((of[-1] + 1 - first, 0, 5), np.float32))
+        part = slice(first, of[-1] + 1)
+        shown = None if pictures is None else pictures[part]
+        begun = begin(runtime, codes[part], np.zeros((of[-1] + 1 - first, 0, 5), np.float32), shown)
         return begun.select(of - first)
 
     return _shared(runtime, some, each, np.asarray(seeds), settings)
@@ -160,19 +173,24 @@ class _Hand:
     points: FloatArray
     """What is drawn: ``(n, max_points, 3)`` stroke-3 rows in model units, of which the first ``at`` count."""
     at: NDArray[np.int64]
+    ink: FloatArray | None
+    """What is to be drawn ``(n, size, size)`` in 0..1; see `DrawingState.ink`."""
     chances: DoubleArray
-    """Random numbers for each use of each row, ``(n, max_points + 1, _USES)``."""
+    """Random numbers for each use of each row, ``(n, max_points + 1, uses)``: `_USES`, and those of what is tried."""
 
     def select(self, slots: NDArray[np.integer]) -> _Hand:
         """The drawings in these slots alone."""
-        arrays = (self.rows, self.points, self.at, self.chances)
-        return _Hand(self.numbers[slots], self.state.select(slots), *(x[slots] for x in arrays))
+        ink = None if self.ink is None else self.ink[slots]
+        rows, points, at, chances = (x[slots] for x in (self.rows, self.points, self.at, self.chances))
+        return _Hand(self.numbers[slots], self.state.select(slots), rows, points, at, ink, chances)
 
     def put(self, slots: NDArray[np.integer], other: _Hand) -> None:
         """Others in these slots."""
         self.state.put(slots, other.state)
         self.numbers[slots], self.rows[slots], self.points[slots] = other.numbers, other.rows, other.points
         self.at[slots], self.chances[slots] = other.at, other.chances
+        if self.ink is not None and other.ink is not None:
+            self.ink[slots] = other.ink
 
 
 def _begun(
@@ -181,8 +199,11 @@ def _begun(
     """Drawings with the points that are given; where the last of them has the pen down, whether it lifts is drawn."""
     n, given = begun.rows.shape[:2]
     most = settings.max_points
-    uses = np.arange((most + 1) * _USES, dtype=np.uint64)
-    chances = uniform(streams[:, None] + uses).reshape(n, most + 1, _USES)
+    chances = _chances(streams, most + 1, _USES)
+    ink = begun.state.ink if settings.tries > 1 else None
+    if ink is not None:
+        again = _chances(streams + np.uint64(_TRIED), most + 1, 1 + _AGAIN * (settings.tries - 1))
+        chances = np.concatenate([chances, again], axis=-1)
     points = np.zeros((n, most, 3), np.float32)
     rows = start
     if given:
@@ -193,7 +214,12 @@ def _begun(
         rows[lifts, 2 + PEN_DOWN], rows[lifts, 2 + PEN_UP] = 0, 1
         points[:, :given] = begun.rows[..., [0, 1, 2 + PEN_UP]]
         points[:, given - 1, 2] = rows[:, 2 + PEN_UP]
-    return _Hand(numbers, begun.state, rows, points, np.full(n, given), chances)
+    return _Hand(numbers, begun.state, rows, points, np.full(n, given), ink, chances)
+
+
+def _chances(streams: NDArray[np.uint64], rows: int, uses: int) -> DoubleArray:
+    numbers = np.arange(rows * uses, dtype=np.uint64)
+    return uniform(streams[:, None] + numbers).reshape(len(streams), rows, uses)
 
 
 def _finished(
@@ -232,7 +258,7 @@ def _finished(
             finished[int(hand.numbers[slot])] = sketch
         busy &= ~stop
         going, free = np.flatnonzero(busy), np.flatnonzero(~busy)
-        pen, offsets = pen[going], _offsets(mixture, chance, settings.temperature)[going]
+        pen, offsets = pen[going], _aimed(mixture, chance, hand, runtime.info, settings)[going]
         hand.rows = np.zeros((len(busy), 5), np.float32)
         hand.rows[going, :2] = offsets
         hand.rows[going, 2 + pen] = 1
@@ -270,15 +296,32 @@ def _choose(log_probability: FloatArray, chance: NDArray[np.float64], temperatur
     return np.asarray(np.minimum(below, logits.shape[1] - 1), np.int64)
 
 
+def _aimed(
+    mixture: MixtureArrays, chance: DoubleArray, hand: _Hand, info: ModelInfo, settings: SampleSettings
+) -> FloatArray:
+    """One offset for each row ``(n, 2)``: of several, one that lies well on the ink that is there to draw."""
+    first = _offsets(mixture, chance[:, [0, 2, 3]], settings.temperature)
+    if hand.ink is None:
+        return first
+    tried = [first]
+    for begin in range(_USES + 1, chance.shape[1], _AGAIN):
+        tried.append(_offsets(mixture, chance[:, begin : begin + _AGAIN], settings.temperature))
+    offsets = np.stack(tried, axis=1)
+    worth = aim(hand.state.sight(hand.ink), offsets * info.sequence.scale, info.model.raster)
+    chosen = _choose(worth.astype(np.float32), chance[:, _USES], 1.0)
+    return np.asarray(offsets[np.arange(len(offsets)), chosen])
+
+
 def _offsets(mixture: MixtureArrays, chance: DoubleArray, temperature: float) -> FloatArray:
+    """chance: ``(n, 3)``, which Gaussian, and two for the place in it."""
     rows = np.arange(len(mixture.log_pi))
     chosen = _choose(mixture.log_pi, chance[:, 0], temperature)
     mu_x, mu_y, rho = (x[rows, chosen] for x in (mixture.mu_x, mixture.mu_y, mixture.rho))
     sigma_x, sigma_y = (
         np.exp(x[rows, chosen]) * np.sqrt(temperature) for x in (mixture.log_sigma_x, mixture.log_sigma_y)
     )
-    radius = np.sqrt(-2 * np.log1p(-chance[:, 2]))
-    angle = 2 * np.pi * chance[:, 3]
+    radius = np.sqrt(-2 * np.log1p(-chance[:, 1]))
+    angle = 2 * np.pi * chance[:, 2]
     first, second = radius * np.cos(angle), radius * np.sin(angle)
     across = rho * first + np.sqrt(1 - rho**2) * second
     return np.stack([mu_x + sigma_x * first, mu_y + sigma_y * across], axis=1).astype(np.float32)

@@ -13,8 +13,8 @@ from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.evaluation import metrics
-from sketch_pix2seq.evaluation.likelihood import likelihood
-from sketch_pix2seq.evaluation.recognition import Classifier, ink_of, load_classifier
+from sketch_pix2seq.evaluation.likelihood import Likelihood, likelihood
+from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.results import (
     AtDamage,
     AtTemperature,
@@ -29,7 +29,7 @@ from sketch_pix2seq.evaluation.settings import EvaluateSettings
 from sketch_pix2seq.evaluation.statistics import bootstrap, by_group, share, spread
 from sketch_pix2seq.evaluation.strokes import stroke_statistics
 from sketch_pix2seq.machine import machine
-from sketch_pix2seq.raster import damaged
+from sketch_pix2seq.raster import damaged, ink_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 OnProgress = Callable[[str, int, int], None]
@@ -156,17 +156,26 @@ def _losses(
         tell("likelihood", done, len(people))
 
     found = likelihood(model, people, on_progress=more)
+    alone = likelihood(model, people, glimpse=False) if model.info.model.glimpse else None
     train = sketches.indices("train")
     longest = int(sketches.lengths[train].max()) if len(train) else max(sketch.n_points for sketch in people)
-    both = found.offset + found.pen
-    pairs = np.stack([both, found.rows.astype(np.float64)], axis=1)
+    both, pairs = _summed(found)
+    both_code, pairs_code = (None, None) if alone is None else _summed(alone)
     return Losses(
         l_r=bootstrap(both / longest),
         nats_point=bootstrap(pairs, statistic=_ratio),
         longest=longest,
         l_kl=None if found.kl is None else bootstrap(found.kl),
         by_category=by_group(pairs, labels, used, statistic=_ratio, samples=200),
+        l_r_code=None if both_code is None else bootstrap(both_code / longest),
+        nats_point_code=None if pairs_code is None else bootstrap(pairs_code, statistic=_ratio),
     )
+
+
+def _summed(found: Likelihood) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each sketch its nats ``(n,)``; these beside its number of points ``(n, 2)``."""
+    both = found.offset + found.pen
+    return both, np.stack([both, found.rows.astype(np.float64)], axis=1)
 
 
 def _ratio(pairs: NDArray[np.float64]) -> float:
@@ -302,15 +311,16 @@ def _healing(
     if model.info.model.encoder == "rnn" or not settings.damages:
         return ()
     inputs = spread(labels, settings.inputs, settings.seed)
-    ink = ink_of([people[i] for i in inputs], model.info.model.raster)
+    ink = model.ink_of([people[i] for i in inputs])
     order = np.concatenate([inputs, np.delete(np.arange(len(people)), inputs)])
     gallery = model.encode_sketches(people)[order]
     draw = DrawSettings(temperature=settings.retrieval_temperature, candidates=1)
     found = []
     for number, damage in enumerate(settings.damages):
         tell("healing", number, len(settings.damages))
-        codes = model.encode_ink(damaged(ink, damage, seed=settings.seed))
-        healed = [drawing for (drawing,) in model.draw_codes(codes, seed=settings.seed + 2, settings=draw)]
+        shown = damaged(ink, damage, seed=settings.seed)
+        drawn = model.draw_codes(model.encode_ink(shown), pictures=shown, seed=settings.seed + 2, settings=draw)
+        healed = [drawing for (drawing,) in drawn]
         rec = _recognition(classifier, classifier.look(healed)[0], labels[inputs], used)
         ranks = metrics.retrieval_ranks(model.encode_sketches(healed), gallery)
         top1 = None if rec is None else rec.top1

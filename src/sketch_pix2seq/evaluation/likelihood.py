@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sketch_pix2seq.drawing.density import log_density
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.runtime import start_rows
+from sketch_pix2seq.raster import shades_of
 from sketch_pix2seq.sequence import PEN_END, rows_of
 from sketch_pix2seq.sketch import DoubleArray, FloatArray, Sketch
 
@@ -32,10 +33,15 @@ class Likelihood(NamedTuple):
 
 
 def likelihood(
-    model: Model, sketches: Sequence[Sketch], *, on_progress: Callable[[int], None] | None = None
+    model: Model,
+    sketches: Sequence[Sketch],
+    *,
+    glimpse: bool = True,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Likelihood:
     """Negative log likelihood of sketches given the code of their own picture (Ha & Eck 2017, section 3.3).
 
+    glimpse: of a model with a glimpse, given the picture itself besides, as it is when a picture is redrawn.
     z is its mean. Published figures of L_R divide a sketch's sum by the longest sequence of the training split; nats a
     point divide the sum of all by the number of points.
     """
@@ -47,7 +53,7 @@ def likelihood(
     parts = [order[begin : begin + _AT_ONCE] for begin in range(0, n, _AT_ONCE)]
 
     def forced(places: NDArray[np.int64]) -> tuple[DoubleArray, DoubleArray, NDArray[np.int64]]:
-        return _forced(model, [sketches[i] for i in places], posterior.mean[places])
+        return _forced(model, [sketches[i] for i in places], posterior.mean[places], glimpse)
 
     with ThreadPoolExecutor(len(model.runtime.workers(n))) as pool:
         for places, found in zip(parts, pool.map(forced, parts), strict=True):
@@ -62,7 +68,7 @@ def likelihood(
 
 
 def _forced(
-    model: Model, sketches: Sequence[Sketch], codes: FloatArray
+    model: Model, sketches: Sequence[Sketch], codes: FloatArray, glimpse: bool
 ) -> tuple[DoubleArray, DoubleArray, NDArray[np.int64]]:
     info = model.info
     each = [rows_of(sketch, info.sequence) for sketch in sketches]
@@ -72,7 +78,8 @@ def _forced(
         place[: len(rows)] = rows
     offset, pen = np.zeros(len(each)), np.zeros(len(each))
     alive = np.arange(len(each))
-    state = model.runtime.start(codes)
+    shown = model.ink_of(sketches) if glimpse and info.model.glimpse else None
+    state = model.runtime.start(codes, None if shown is None else shades_of(shown))
     previous = start_rows(info, len(each))
     for index in range(counts.max()):
         going = np.flatnonzero(counts[alive] > index)

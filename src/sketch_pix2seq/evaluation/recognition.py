@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sketch_pix2seq.drawing.pretrained import BUNDLED
 from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.model.folder import from_plain
-from sketch_pix2seq.raster import RasterSpec, render
+from sketch_pix2seq.raster import RasterSpec, ink_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 METADATA = "sketch_pix2seq.classifier"
@@ -71,14 +71,6 @@ class Classifier:
         if not parts:
             raise ModelError("there is no sketch to recognise")
         return np.concatenate([logits for logits, _ in parts]), np.concatenate([features for _, features in parts])
-
-
-def ink_of(sketches: Sequence[Sketch], raster: RasterSpec) -> NDArray[np.uint8]:
-    """Ink ``(n, size, size)`` of sketches, each fitted to the raster."""
-    ink = np.empty((len(sketches), raster.size, raster.size), np.uint8)
-    for place, sketch in zip(ink, sketches, strict=True):
-        place[:] = render(sketch, raster)
-    return ink
 
 
 def load_classifier(classifier: str | Path = BUNDLED) -> Classifier:

@@ -42,6 +42,10 @@ class Losses:
     """KL(q(z|x) || N(0, 1)) a sketch and number of z; None for a model whose z is not sampled."""
     by_category: Mapping[str, Estimate]
     """Nats a point."""
+    l_r_code: Estimate | None = None
+    """``l_r`` given the code alone, of a model that looks at the picture, too, when it draws; None of others."""
+    nats_point_code: Estimate | None = None
+    """Nats a point, in the same way."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,25 @@
 The published decoder must find in z, by additive gates alone, what lies around the pen. Here z is unfolded once into a
 coarse picture of features, which must also predict the pixels (compare the pixel decoder of RPCL-pix2seq). At each row
 the decoder reads the features at the pen's place, beside a tally of the ink that it has laid so far, and looks at the
-imagined pixels and the laid ink through a window around the pen. Everything still comes from z, so a code alone is
-enough to draw.
+imagined pixels and the laid ink through a window around the pen. Everything comes from z, so a code alone is enough to
+draw.
+
+Where there is a picture, a decoder with a glimpse looks at it, too, while it draws: at the picture itself through a
+window around the pen (compare the glimpses of Mnih et al. 2014, "Recurrent Models of Visual Attention"), at features
+of it beside the imagined ones, and at how much ink is left to draw in each cell. z says what is drawn, the glimpse where
+the lines are, and whether all of them are there.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.raster import ink_of_a_line
 
 CELL = 4
 """Pixels of the raster a side of a cell of features."""
@@ -23,8 +31,22 @@ STEP = 1.25
 """Pixels between two places of the window."""
 WINDOW_FEATURES = 64
 """Numbers that the window is condensed to."""
-_SAMPLES = 4
-"""Places along a segment at which its ink is tallied."""
+GLIMPSE_FEATURES = 96
+"""Numbers that the window on the picture itself is condensed to."""
+LEFT_FEATURES = 64
+"""Numbers that the ink which is left to draw is condensed to."""
+_SAMPLES, _SAMPLES_LEFT = 4, 16
+"""Places along a segment at which its ink is tallied; more where it is held against the ink of the picture, in which a
+long line is not to leave gaps."""
+
+
+class Glimpsed(NamedTuple):
+    """Pictures that the decoder looks at, as `Canvas.behold` gives them."""
+
+    picture: Tensor
+    """``(n, size, size)`` in -1..1; 0 everywhere where there is none."""
+    ink: Tensor
+    """The lines in each cell, in cell sides, ``(n, grid * grid)``."""
 
 
 class Canvas(nn.Module):
@@ -45,8 +67,18 @@ class Canvas(nn.Module):
         )
         self.to_pixels = nn.Conv2d(channels, CELL * CELL, 1)
         self.condense = nn.Linear(2 * self.side * self.side, WINDOW_FEATURES) if self.side else None
-        places = (torch.arange(self.side) - (self.side - 1) / 2) * STEP
-        self.register_buffer("places", torch.cartesian_prod(places, places).flip(1), persistent=False)
+        self.glimpse_side = settings.glimpse
+        if self.glimpse_side:
+            self.eye = Eye(channels)
+            self.condense_glimpse = nn.Linear(2 * self.glimpse_side**2, GLIMPSE_FEATURES)
+            self.condense_left = nn.Linear(self.grid * self.grid, LEFT_FEATURES)
+            middles = torch.arange(self.grid)[:, None] * CELL + (CELL - 1) / 2
+            pool = F.relu(1 - (torch.arange(self.size) - middles).abs() / CELL)
+            self.register_buffer("pool", pool, persistent=False)
+            self.ink_per_cell = CELL * ink_of_a_line(settings.raster)
+        for name, side, step in (("places", self.side, STEP), ("glimpse_places", self.glimpse_side, 1.0)):
+            places = (torch.arange(side) - (side - 1) / 2) * step
+            self.register_buffer(name, torch.cartesian_prod(places, places).flip(1), persistent=False)
         hat = torch.tensor([0.5, 1.0, 0.5])
         self.register_buffer("hat", (hat[:, None] * hat)[None, None], persistent=False)
         middles = torch.arange(self.grid) * FINE + 1.0
@@ -54,8 +86,11 @@ class Canvas(nn.Module):
 
     @property
     def out_features(self) -> int:
-        """Numbers a row: features and tally at the pen, its place, the whole tally, and the window."""
-        return self.channels + 1 + 2 + self.grid * self.grid + (WINDOW_FEATURES if self.side else 0)
+        """Numbers a row: features and tally at the pen, its place, the whole tally, and the windows."""
+        windows = WINDOW_FEATURES if self.side else 0
+        if self.glimpse_side:
+            windows += GLIMPSE_FEATURES + LEFT_FEATURES + 1
+        return self.channels + 1 + 2 + self.grid * self.grid + windows
 
     def imagine(self, code: Tensor) -> tuple[Tensor, Tensor]:
         """Codes ``(n, z)`` -> features ``(n, channels, grid, grid)`` and logits of the ink ``(n, size, size)``."""
@@ -71,30 +106,47 @@ class Canvas(nn.Module):
 
         before, after: ``(n, 2)`` places in canvas units from the centre.
         """
-        fractions = (torch.arange(_SAMPLES, device=before.device, dtype=before.dtype) + 0.5) / _SAMPLES
+        samples = _SAMPLES_LEFT if self.glimpse_side else _SAMPLES
+        fractions = (torch.arange(samples, device=before.device, dtype=before.dtype) + 0.5) / samples
         places = before[:, None] + (after - before)[:, None] * fractions[None, :, None]
         # The nodes begin half a pixel outside, so that those of the cells are every second one.
         down, across = _hats((self._pixel(places) + 0.5) / FINE, self.nodes)
-        length = (after - before).square().sum(1).sqrt() * (self.pixels_per_unit / CELL / _SAMPLES) * drawn
+        length = (after - before).square().sum(1).sqrt() * (self.pixels_per_unit / CELL / samples) * drawn
         return torch.bmm((down * length[:, None, None]).transpose(1, 2), across).flatten(1)
 
-    def look(self, features: Tensor, pixels: Tensor, tally: Tensor, place: Tensor) -> Tensor:
+    def behold(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Glimpsed]:
+        """Imagined features with those of the pictures themselves added, and the pictures as `look` wants them.
+
+        features: ``(n, channels, grid, grid)``; picture: ``(n, size, size)`` in 0..1, without ink where there is none.
+        """
+        there = (picture.flatten(1).amax(dim=1) > 0).to(picture.dtype)[:, None, None]
+        pool = self.get_buffer("pool")
+        ink = pool @ picture @ pool.t() / self.ink_per_cell
+        glimpsed = Glimpsed((2 * picture - 1) * there, ink.flatten(1))
+        return features + self.eye(picture[:, None]) * there[..., None], glimpsed
+
+    def look(self, features: Tensor, pixels: Tensor, glimpsed: Glimpsed | None, tally: Tensor, place: Tensor) -> Tensor:
         """What the decoder is told at each of ``time`` rows of n drawings ``(time, n, out_features)``.
 
-        features: ``(n, grid * grid, channels)``; pixels: ``(n, size, size)`` in 0..1; tally: ``(time, n, nodes *
-        nodes)``; place: ``(time, n, 2)`` in canvas units from the centre.
+        features: ``(n, grid * grid, channels)``; pixels: ``(n, size, size)`` in 0..1; glimpsed: from `behold`, None
+        without a glimpse; tally: ``(time, n, nodes * nodes)``; place: ``(time, n, 2)`` in canvas units from the centre.
         """
         down, across = _hats((self._pixel(place) - (CELL - 1) / 2) / CELL, self.grid)
         at_pen = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(-2)
         seen = torch.bmm(at_pen.transpose(0, 1), features).transpose(0, 1)
         nodes = tally.flatten(0, 1).view(-1, 1, self.nodes, self.nodes)
-        laid = torch.tanh(F.conv2d(nodes, self.get_buffer("hat"), stride=2)).view(*tally.shape[:2], -1)
+        lengths = F.conv2d(nodes, self.get_buffer("hat"), stride=2).view(*tally.shape[:2], -1)
+        laid = torch.tanh(lengths)
         told = [seen, (at_pen * laid).sum(-1, keepdim=True), place / 128.0, laid]
         if self.condense is not None:
-            told.append(F.silu(self.condense(self._window(pixels, nodes, place))))
+            window = self._window(pixels, nodes, place, self.get_buffer("places"))
+            told.append(F.silu(self.condense(window)))
+        if glimpsed is not None:
+            window = self._window(glimpsed.picture, nodes, place, self.get_buffer("glimpse_places"))
+            told += [F.silu(self.condense_glimpse(window)), *self._left(glimpsed, lengths)]
         return torch.cat(told, dim=-1)
 
-    def see(self, features: Tensor, pixels: Tensor, tally: Tensor, place: Tensor) -> Tensor:
+    def see(self, features: Tensor, pixels: Tensor, glimpsed: Glimpsed | None, tally: Tensor, place: Tensor) -> Tensor:
         """`look` at one row ``(n, out_features)``, as it is fastest in drawing; tally ``(n, nodes * nodes)``, place
         ``(n, 2)``.
 
@@ -111,24 +163,35 @@ class Canvas(nn.Module):
         weights = (down[:, :, None] * across[:, None]).flatten(1)[:, None]
         nodes = tally.view(-1, self.nodes, self.nodes)
         to_cells = self.get_buffer("to_cells")
-        laid = torch.tanh(to_cells.t() @ (nodes @ to_cells)).flatten(1)
+        lengths = (to_cells.t() @ (nodes @ to_cells)).flatten(1)
+        laid = torch.tanh(lengths)
         seen = torch.bmm(weights, features.flatten(0, 1)[cells])[:, 0]
         told = [seen, (weights[:, 0] * laid.flatten()[cells]).sum(-1, keepdim=True), place / 128.0, laid]
         if self.condense is not None:
-            told.append(F.silu(self.condense(self._window_of_one(pixels, nodes, place))))
+            window = self._window_of_one(pixels, nodes, place, self.get_buffer("places")[: self.side, :1])
+            told.append(F.silu(self.condense(window)))
+        if glimpsed is not None:
+            ticks = self.get_buffer("glimpse_places")[: self.glimpse_side, :1]
+            window = self._window_of_one(glimpsed.picture, nodes, place, ticks)
+            told += [F.silu(self.condense_glimpse(window)), *self._left(glimpsed, lengths)]
         return torch.cat(told, dim=-1)
 
-    def _window(self, pixels: Tensor, nodes: Tensor, place: Tensor) -> Tensor:
-        """Imagined pixels and laid ink around the pen ``(time, n, 2 side^2)``."""
+    def _left(self, glimpsed: Glimpsed, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What is left to draw, condensed, and how much it is in all, of lines ``(..., grid * grid)`` in cell sides."""
+        left = F.relu(glimpsed.ink - lengths)
+        return F.silu(self.condense_left(left)), left.sum(dim=-1, keepdim=True) / self.grid
+
+    def _window(self, pixels: Tensor, nodes: Tensor, place: Tensor, places: Tensor) -> Tensor:
+        """Pixels and laid ink at places around the pen ``(time, n, 2 side^2)``."""
         time, n = place.shape[:2]
-        around = self._pixel(place).unsqueeze(2) + self.get_buffer("places")
+        around = self._pixel(place).unsqueeze(2) + places
         imagined = _sampled(pixels[:, None], around.transpose(0, 1) * (2 / (self.size - 1)) - 1)
         laid = _sampled(nodes, (around + 0.5).view(time * n, 1, -1, 2) * (2 / FINE / (self.nodes - 1)) - 1)
         return torch.cat([imagined[:, 0].transpose(0, 1), torch.tanh(laid).view(time, n, -1)], dim=-1)
 
-    def _window_of_one(self, pixels: Tensor, nodes: Tensor, place: Tensor) -> Tensor:
+    def _window_of_one(self, pixels: Tensor, nodes: Tensor, place: Tensor, ticks: Tensor) -> Tensor:
         """`_window` at one row ``(n, 2 side^2)``, nodes ``(n, nodes, nodes)``; ONNX Runtime is slow at sampling."""
-        around = self._pixel(place).unsqueeze(1) + self.get_buffer("places")[: self.side, :1]
+        around = self._pixel(place).unsqueeze(1) + ticks
         down, across = _hats(around, self.size)
         imagined = down @ pixels @ across.transpose(1, 2)
         down, across = _hats((around + 0.5) / FINE, self.nodes)
@@ -138,6 +201,25 @@ class Canvas(nn.Module):
     def _pixel(self, place: Tensor) -> Tensor:
         """Places in canvas units from the centre, as pixels of the raster."""
         return place * self.pixels_per_unit + (self.size - 1) / 2
+
+
+class Eye(nn.Module):
+    """Pictures ``(n, 1, size, size)`` in 0..1 -> features ``(n, channels, size / 4, size / 4)``, at first all zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.down = nn.Sequential(nn.Conv2d(1, 32, 3, 2, 1), nn.SiLU(), nn.Conv2d(32, channels, 3, 2, 1), nn.SiLU())
+        self.around = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1), nn.SiLU(), nn.Conv2d(channels, channels, 3, 1, 1), nn.SiLU()
+        )
+        self.out = nn.Conv2d(channels, channels, 3, 1, 1)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        x = self.down(picture)
+        seen: Tensor = self.out(x + self.around(x))
+        return seen
 
 
 def _hats(at: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -83,8 +83,8 @@ class _Start(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, code: Tensor) -> tuple[Tensor, ...]:
-        fixed, state = self.network.start(code)
+    def forward(self, code: Tensor, picture: Tensor | None = None) -> tuple[Tensor, ...]:
+        fixed, state = self.network.start(code, picture)
         return (*fixed, *state)
 
 
@@ -103,15 +103,16 @@ def _export_graphs(network: Network, folder: Path) -> None:
     n, size = 2, network.settings.raster.size
     if isinstance(network.encoder, SequenceEncoder):
         heads = {"code": network.to_mu, "log_variance": network.to_log_variance}
-        given = {name: head for name, head in heads.items() if head is not None}
-        onnx.save(_halved(_sequence_encoder(network.encoder, given)), str(folder / ENCODER))
+        there = {name: head for name, head in heads.items() if head is not None}
+        onnx.save(_halved(_sequence_encoder(network.encoder, there)), str(folder / ENCODER))
     elif not isinstance(network.encoder, NoEncoder):
         outputs = ["code"] if network.to_log_variance is None else ["code", "log_variance"]
         save_graph(_Encode(network), (torch.rand(n, size, size),), ["ink"], outputs, folder / ENCODER)
     code = torch.randn(n, network.settings.z_size)
     fixed, state = network.start(code)
     names = [f"fixed_{i}" for i in range(len(fixed))] + [f"state_{i}" for i in range(len(state))]
-    save_graph(_Start(network), (code,), ["code"], names, folder / START)
+    given = {"code": code} | ({"picture": torch.rand(n, size, size)} if network.settings.glimpse else {})
+    save_graph(_Start(network), tuple(given.values()), list(given), names, folder / START)
     after = [f"{name}_after" for name in names[len(fixed) :]]
     save_graph(
         _Step(network, len(fixed)),

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from sketch_pix2seq.data.batches import Batch
 from sketch_pix2seq.model import mixture as mixtures
-from sketch_pix2seq.model.canvas import Canvas
+from sketch_pix2seq.model.canvas import Canvas, Glimpsed
 from sketch_pix2seq.model.decoders import CORES, CodeLinear, State, initial_state
 from sketch_pix2seq.model.encoders import DeepEncoder, NoEncoder, PaperEncoder, SequenceEncoder
 from sketch_pix2seq.model.settings import ModelSettings
@@ -29,6 +29,7 @@ class Tensors:
     ink: Tensor
     seen: Tensor
     offsets: Tensor
+    drawn: Tensor
     pen: Tensor
     before: Tensor
     counts: Sequence[int]
@@ -38,10 +39,13 @@ class Tensors:
         """The batch on ``device``."""
         ink = torch.from_numpy(batch.ink).to(device, non_blocking=True)[:, None].float() / 255
         whole = batch.seen is batch.ink
+        offsets = torch.from_numpy(batch.offsets).to(device, non_blocking=True)
+        steady = batch.drawn is batch.offsets
         return cls(
             ink,
             ink if whole else torch.from_numpy(batch.seen).to(device, non_blocking=True)[:, None].float() / 255,
-            torch.from_numpy(batch.offsets).to(device, non_blocking=True),
+            offsets,
+            offsets if steady else torch.from_numpy(batch.drawn).to(device, non_blocking=True),
             torch.from_numpy(batch.pen).to(device, non_blocking=True),
             torch.from_numpy(batch.before).to(device, non_blocking=True),
             batch.counts.tolist(),
@@ -124,8 +128,12 @@ class Network(nn.Module):
         if self.canvas is not None:
             features, logits = self.canvas.imagine(code)
             logits = logits.float()
+            glimpsed = None
+            if self.settings.glimpse:
+                features, glimpsed = self.canvas.behold(features, self._glimpsed(batch))
             pixel = F.binary_cross_entropy_with_logits(logits, batch.ink[:, 0], reduction="none").mean(dim=(1, 2)).sum()
-            rows = torch.cat([previous, self._looks(features, logits.detach().sigmoid(), batch, previous)], dim=1)
+            looks = self._looks(features, logits.detach().sigmoid(), glimpsed, batch, previous)
+            rows = torch.cat([previous, looks], dim=1)
         state = initial_state(self.to_state(code), self.core.state_sizes)
         hidden = self.core.sequence(rows, self.core.constant(code), state, batch.counts)
         mixture = mixtures.split(self.head(hidden))
@@ -134,9 +142,17 @@ class Network(nn.Module):
         pen = -mixtures.log_pen(mixture, batch.pen).sum()
         return Losses(offset, pen, kl, pixel, none, len(batch.pen), len(batch.ink))
 
+    def _glimpsed(self, batch: Tensors) -> Tensor:
+        """The pictures that the decoder looks at ``(n, size, size)``; in training some are blank."""
+        picture = batch.seen[:, 0]
+        if self.training:
+            kept = torch.rand(len(picture), device=picture.device) < self.settings.glimpse_keep
+            picture = picture * kept[:, None, None]
+        return picture
+
     def _encoded(self, batch: Tensors) -> Tensor:
         if isinstance(self.encoder, SequenceEncoder):
-            rows = torch.cat([batch.offsets, F.one_hot(batch.pen, 3).float()], dim=1)
+            rows = torch.cat([batch.drawn, F.one_hot(batch.pen, 3).float()], dim=1)
             features: Tensor = self.encoder(rows, torch.tensor(batch.counts))
         else:
             features = self.encoder(batch.seen)
@@ -155,10 +171,12 @@ class Network(nn.Module):
 
     def _previous_rows(self, batch: Tensors) -> Tensor:
         """For each packed row the stroke-5 row before it, ``(rows, 5)``."""
-        rows = torch.cat([batch.offsets, F.one_hot(batch.pen, 3).float()], dim=1)
+        rows = torch.cat([batch.drawn, F.one_hot(batch.pen, 3).float()], dim=1)
         return _shifted(rows, self.start_row(len(batch.ink), rows.device), batch.counts)
 
-    def _looks(self, features: Tensor, pixels: Tensor, batch: Tensors, previous: Tensor) -> Tensor:
+    def _looks(
+        self, features: Tensor, pixels: Tensor, glimpsed: Glimpsed | None, batch: Tensors, previous: Tensor
+    ) -> Tensor:
         """What the canvas tells at each packed row."""
         assert self.canvas is not None
         counts = batch.counts
@@ -171,7 +189,7 @@ class Network(nn.Module):
             laid = self.canvas.tally(from_, batch.before, down_before)
             tally = laid.new_zeros(steps * n, laid.shape[1]).index_copy(0, at, laid).view(steps, n, -1).cumsum(0)
             place = batch.before.new_zeros(steps * n, 2).index_copy(0, at, batch.before).view(steps, n, 2)
-        looked = self.canvas.look(features.flatten(2).transpose(1, 2).float(), pixels, tally, place)
+        looked = self.canvas.look(features.flatten(2).transpose(1, 2).float(), pixels, glimpsed, tally, place)
         return looked.flatten(0, 1).index_select(0, at)
 
     # -- drawing ------------------------------------------------------------------------------------------
@@ -186,14 +204,23 @@ class Network(nn.Module):
         packed = nn.utils.rnn.pack_padded_sequence(rows, lengths.cpu(), batch_first=True, enforce_sorted=False)
         return self.posterior(self.encoder(packed.data, packed.batch_sizes)[packed.unsorted_indices])
 
-    def start(self, code: Tensor) -> tuple[State, State]:
-        """Codes ``(n, z)`` -> what stays the same while drawing, and the state that each row changes."""
+    def start(self, code: Tensor, picture: Tensor | None = None) -> tuple[State, State]:
+        """Codes ``(n, z)`` -> what stays the same while drawing, and the state that each row changes.
+
+        picture: ink ``(n, size, size)`` in 0..1 that a decoder with a glimpse looks at; without ink, or None: it draws
+        from the code alone.
+        """
         state = initial_state(self.to_state(code), self.core.state_sizes)
         fixed: State = (self.core.constant(code),)
         if self.canvas is not None:
             features, logits = self.canvas.imagine(code)
+            n, glimpsed = len(code), None
+            if self.settings.glimpse:
+                shown = torch.zeros_like(logits) if picture is None else picture
+                features, glimpsed = self.canvas.behold(features, shown)
             fixed = (*fixed, features.flatten(2).transpose(1, 2), logits.sigmoid())
-            n = len(code)
+            if glimpsed is not None:
+                fixed = (*fixed, *glimpsed)
             nodes = self.canvas.nodes * self.canvas.nodes
             blank = (code[:, :1] * 0).expand(n, nodes), (code[:, :1] * 0).expand(n, 2), code[:, :1] * 0
             state = (*state, *blank)
@@ -208,9 +235,10 @@ class Network(nn.Module):
         rows, extra = row, state[cores:]
         if self.canvas is not None:
             tally, before, down = extra
+            glimpsed = Glimpsed(*fixed[3:]) if self.settings.glimpse else None
             place = before + row[:, :2] * self.sequence.scale
             tally = tally + self.canvas.tally(before, place, down[:, 0])
-            rows = torch.cat([row, self.canvas.see(fixed[1], fixed[2], tally, place)], dim=1)
+            rows = torch.cat([row, self.canvas.see(fixed[1], fixed[2], glimpsed, tally, place)], dim=1)
             extra = (tally, place, row[:, 2:3])
         moved = self.core.step(rows, fixed[0], state[:cores])
         return mixtures.split(self.head(moved[0])), (*moved, *extra)

@@ -51,6 +51,11 @@ class ModelSettings:
     """Channels of the imagined picture."""
     canvas_window: int = 11
     """Side of the window around the pen, in places 1.25 pixels apart; 0 = the decoder has none."""
+    glimpse: int = 0
+    """Side, in pixels, of a second window around the pen through which the decoder looks at the picture itself, where
+    there is one; 0 = it has none, and draws from z alone. Only with a canvas."""
+    glimpse_keep: float = 0.7
+    """Share of the sketches whose picture the decoder looks at in training; the others it draws from z alone."""
     start: Start = "centre"
     """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     raster: RasterSpec = RasterSpec()
@@ -69,5 +74,11 @@ class ModelSettings:
             raise SettingsError(
                 f"the {self.encoder} encoder needs a raster size that is a multiple of 16, not {self.raster.size}"
             )
+        if self.glimpse < 0 or (self.glimpse and not self.canvas):
+            raise SettingsError("glimpse is the side of a window, 0 or more, and needs a canvas")
+        if self.glimpse and self.encoder == "rnn":
+            raise SettingsError("a glimpse needs an encoder that sees pictures, not one that reads strokes")
+        if not 0 <= self.glimpse_keep <= 1:
+            raise SettingsError(f"glimpse_keep is a share, from 0 to 1, not {self.glimpse_keep}")
         if not 0 < self.recurrent_keep <= 1:
             raise SettingsError(f"recurrent_keep must be above 0 and at most 1, not {self.recurrent_keep}")

@@ -24,6 +24,7 @@ from sketch_pix2seq.errors import SettingsError, SketchError
 from sketch_pix2seq.model.export import load_network
 from sketch_pix2seq.model.folder import WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.model.network import Network
+from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.sketch import FloatArray
 from sketch_pix2seq.training.prior import fit_prior, prior_of
 from sketch_pix2seq.training.settings import TrainSettings
@@ -63,7 +64,7 @@ class Base:
 
 
 def load_base(model: str | Path, settings: TrainSettings) -> Base:
-    """The model to begin with, its code widened where ``settings.model.z_size`` is more than its own.
+    """The model to begin with, grown where ``settings.model`` has more numbers in z, or a glimpse that it has not.
 
     Raises ModelError where there is none, SettingsError for another network's settings.
     """
@@ -72,10 +73,13 @@ def load_base(model: str | Path, settings: TrainSettings) -> Base:
         raise SettingsError(f"{model} has no encoder; --from takes a model that sees pictures, such as `bundled`")
     network, info = load_network(folder)
     asked = replace(settings.model, recurrent_keep=info.model.recurrent_keep)
-    weights, known = network.state_dict(), info.model.z_size
-    if asked.z_size > known:
-        weights = widened(network, asked.z_size, settings.seed)
-        asked = replace(asked, z_size=known)
+    before = info.model
+    asked = replace(asked, glimpse_keep=before.glimpse_keep)
+    weights = network.state_dict()
+    if asked.z_size > before.z_size or asked.glimpse > before.glimpse == 0:
+        more = replace(before, z_size=max(asked.z_size, before.z_size), glimpse=asked.glimpse)
+        weights = grown(network, more, settings.seed)
+        asked = replace(asked, z_size=before.z_size, glimpse=before.glimpse)
     changed = [name for name in asked.__dataclass_fields__ if getattr(asked, name) != getattr(info.model, name)]
     if changed:
         raise SettingsError(
@@ -85,19 +89,19 @@ def load_base(model: str | Path, settings: TrainSettings) -> Base:
     return Base(str(model), folder, info, weights)
 
 
-def widened(network: Network, z_size: int, seed: int) -> dict[str, Tensor]:
-    """Weights of the network with more numbers in z, which draws as before: what reads the new ones begins at zero.
+def grown(network: Network, settings: ModelSettings, seed: int) -> dict[str, Tensor]:
+    """Weights of the network with more numbers in z, or a glimpse, which draws as before: what reads the new begins at 0.
 
-    What gives them begins as in a new network, so that they tell something from the first step on.
+    What gives it begins as in a new network, so that it tells something from the first step on. With a glimpse the
+    tally of the ink is finer, so the drawings are not the same to the last digit.
     """
     torch.manual_seed(seed)
-    wide = Network(replace(network.settings, z_size=z_size), network.sequence)
-    weights = wide.state_dict()
+    weights = Network(settings, network.sequence).state_dict()
     for name, old in network.state_dict().items():
         gives = name.startswith(("to_mu.", "to_log_variance."))
-        grown = weights[name] if gives else torch.zeros_like(weights[name])
-        grown[tuple(slice(n) for n in old.shape)] = old
-        weights[name] = grown
+        more = weights[name] if gives else torch.zeros_like(weights[name])
+        more[tuple(slice(n) for n in old.shape)] = old
+        weights[name] = more
     return weights
 
 

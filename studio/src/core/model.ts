@@ -62,11 +62,15 @@ export class Model {
     return codes;
   }
 
-  /** Draw each code `samples` times, in canvas units of its picture. */
+  /**
+   * Draw each code `samples` times, in canvas units of its picture. With the pictures, ink of each in 0..1, a model with
+   * a glimpse looks at them while it draws.
+   */
   async drawCodes(
     codes: readonly Float32Array[],
     { samples, seed, settings }: DrawRequest,
     { turn = NO_TURN, onRow, onDrawing }: DrawWatching = {},
+    pictures?: readonly Float32Array[],
   ): Promise<Drawing[][]> {
     const { candidates } = settings;
     const seeds = drawingSeeds(seed, samples * candidates);
@@ -77,7 +81,9 @@ export class Model {
       const each = group.flatMap((one) =>
         Array.from({ length: candidates }, (_, candidate) => ({ ...one, candidate })),
       );
-      const begun = await begin(this.runtime, joined(own.map((code) => codes[code]!)), NO_ROWS, own.length, turn);
+      const together = (each: readonly Float32Array[]): Float32Array => joined(own.map((code) => each[code]!));
+      const shown = pictures && together(pictures);
+      const begun = await begin(this.runtime, together(codes), NO_ROWS, own.length, turn, shown);
       const settle = (index: number, drawing: Drawing): void => {
         const { code, sample } = group[index]!;
         if (found[code]![sample] === undefined) onDrawing?.(code, sample, drawing);
@@ -108,11 +114,16 @@ export class Model {
     const codes = await this.encode([drawing], watching.turn);
     const { onRow, onDrawing } = watching;
     const back = (redrawn: Drawing): Drawing => this.inFrameOf(drawing, redrawn);
-    const [drawings] = await this.drawCodes(codes, request, {
-      ...watching,
-      ...(onRow && { onRow: (code, sample, soFar) => onRow(code, sample, () => back(soFar())) }),
-      ...(onDrawing && { onDrawing: (code, sample, redrawn) => onDrawing(code, sample, back(redrawn)) }),
-    });
+    const [drawings] = await this.drawCodes(
+      codes,
+      request,
+      {
+        ...watching,
+        ...(onRow && { onRow: (code, sample, soFar) => onRow(code, sample, () => back(soFar())) }),
+        ...(onDrawing && { onDrawing: (code, sample, redrawn) => onDrawing(code, sample, back(redrawn)) }),
+      },
+      [this.inkOf([drawing])],
+    );
     return drawings!.map(back);
   }
 
@@ -175,13 +186,18 @@ export class Model {
   }
 
   private encodeInk(drawings: readonly Drawing[]): Promise<Float32Array> {
+    return this.runtime.encodeInk(this.inkOf(drawings), drawings.length);
+  }
+
+  /** Ink `n * size * size` in 0..1, as the encoder sees it. */
+  private inkOf(drawings: readonly Drawing[]): Float32Array {
     const { raster } = this.runtime.info;
     const pixels = raster.size ** 2;
     const ink = new Float32Array(drawings.length * pixels);
     drawings.forEach((drawing, index) =>
       render(drawing, raster).forEach((value, pixel) => (ink[index * pixels + pixel] = value / 255)),
     );
-    return this.runtime.encodeInk(ink, drawings.length);
+    return ink;
   }
 
   private encodeStrokes(drawings: readonly Drawing[]): Promise<Float32Array> {

@@ -54,8 +54,11 @@ export interface Runtime {
   /** Codes `n * z` of stroke-5 rows `n * time * 5`, of which the drawings have `lengths`. */
   encodeRows(rows: Float32Array, lengths: Int32Array): Promise<Float32Array>;
 
-  /** The state before the first row of drawings of codes `n * z`. */
-  start(codes: Float32Array, n: number): Promise<State>;
+  /**
+   * The state before the first row of drawings of codes `n * z`. With ink `n * size * size` in 0..1 a model with a
+   * glimpse looks at the pictures while it draws; without it, and of blank ones, it has the codes alone.
+   */
+  start(codes: Float32Array, n: number, pictures?: Float32Array): Promise<State>;
 
   /** Last rows `n * 5` (the first: `startRows`) -> the mixture of the next rows, and the state after it. */
   step(rows: Float32Array, state: State): Promise<readonly [Mixture, State]>;

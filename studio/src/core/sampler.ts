@@ -1,3 +1,4 @@
+import { aim, type Sight } from "./aim";
 import { CANVAS_SIZE } from "./geometry";
 import { Streams } from "./random";
 import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
@@ -8,9 +9,15 @@ import type { Drawing, Point, Stroke } from "./types";
 /** Random numbers a row: which Gaussian, which pen state, two for the offset. */
 const USES = 4;
 const PEN_USE = 1;
+/** Random numbers of each further offset that is tried: which Gaussian, and two for the offset. */
+const AGAIN = 3;
+/** Where the random numbers of what is tried begin. */
+const TRIED = 2 ** 24;
 const PEN_STATES = 3;
 /** Place of the ink that a model with a canvas imagines in what stays the same while drawing. */
 const IMAGINED = 2;
+/** Place of the pictures that are looked at, 0 everywhere where there is none. */
+const GLIMPSED = 3;
 /** Columns of the table of what is drawn: the offset, and whether the pen lifts. */
 const DRAWN = 3;
 
@@ -18,6 +25,7 @@ const DRAWN = 3;
 export interface SampleSettings {
   readonly temperature: number;
   readonly penTemperature: number;
+  readonly tries: number;
   readonly maxPoints: number;
 }
 
@@ -46,16 +54,17 @@ export interface Watching {
 
 export const NO_TURN: Turn = () => Promise.resolve();
 
-/** The rows `n * k * 5`, handed to the decoder as the beginning of drawings of codes `n * z`. */
+/** The rows `n * k * 5`, handed to the decoder as the beginning of drawings of codes `n * z`; see `Runtime.start`. */
 export async function begin(
   runtime: Runtime,
   codes: Float32Array,
   rows: Float32Array,
   n: number,
   turn: Turn = NO_TURN,
+  pictures?: Float32Array,
 ): Promise<Begun> {
   const k = rows.length / (n * ROW);
-  let state = await runtime.start(codes, n);
+  let state = await runtime.start(codes, n, pictures);
   let previous = startRows(runtime.info, n);
   let logPen: Float32Array = new Float32Array(n * PEN_STATES);
   const logLikelihood = new Float64Array(n);
@@ -102,7 +111,7 @@ export async function drawOn(
   { turn = NO_TURN, onRow, onEnd }: Watching = {},
 ): Promise<Drawing[]> {
   const { n, k: given } = begun;
-  const { maxPoints, temperature, penTemperature } = settings;
+  const { maxPoints, temperature, penTemperature, tries } = settings;
   if (given > maxPoints) throw new Error(`${given} points are given, and a drawing has ${maxPoints} at most.`);
   const streams = new Streams(seeds);
   const table = new Float32Array(n * maxPoints * DRAWN);
@@ -111,6 +120,7 @@ export async function drawOn(
   const cell = (drawing: number, row: number): number => (drawing * maxPoints + row) * DRAWN;
   const { raster, sequence } = runtime.info;
   const imagined = begun.state.fixed[IMAGINED]?.data;
+  const inks = tries > 1 ? inksOf(begun.state, n) : null;
   const soFar = (index: number): Drawing => {
     const drawn = table.subarray(cell(index, 0), cell(index, lengths[index]!));
     const strokes = strokesOf(drawn, sequence);
@@ -156,7 +166,24 @@ export async function drawOn(
         onEnd?.(drawing, soFar(drawing));
       } else if (row < maxPoints) {
         const at = kept.push(i) * ROW - ROW;
-        drawOffset(mixture, i, chance, temperature, next, at);
+        drawOffset(mixture, i, [chance(0), chance(2), chance(3)], temperature, next, at);
+        if (inks !== null) {
+          const again = (use: number): number => {
+            return streams.uniform(drawing, TRIED + row * (1 + AGAIN * (tries - 1)) + use);
+          };
+          const offsets = new Float32Array(tries * ROW);
+          const worth = new Float32Array(tries);
+          const sight = sightOf(after, i, inks[drawing]!);
+          offsets.set(next.subarray(at, at + 2));
+          for (let k = 0; k < tries; k++) {
+            const use = 1 + AGAIN * (k - 1);
+            if (k > 0) drawOffset(mixture, i, [again(use), again(use + 1), again(use + 2)], temperature, offsets, k * ROW);
+            const [dx, dy] = [offsets[k * ROW]! * sequence.scale, offsets[k * ROW + 1]! * sequence.scale];
+            worth[k] = aim(sight, dx, dy, raster);
+          }
+          const best = choose(worth, 0, tries, again(0), 1) * ROW;
+          next.set(offsets.subarray(best, best + 2), at);
+        }
         next[at + 2 + pen] = 1;
         table.set([next[at]!, next[at + 1]!, pen === Pen.up ? 1 : 0], cell(drawing, row));
         lengths[drawing] = lengths[drawing]! + 1;
@@ -170,6 +197,27 @@ export async function drawOn(
     onRow?.(going, soFar);
   }
   return Array.from({ length: n }, (_, index) => soFar(index));
+}
+
+/** The ink that each drawing is to draw: of the picture that is looked at, or what is imagined; null without a canvas. */
+function inksOf({ fixed }: State, n: number): Float32Array[] | null {
+  const imagined = fixed[IMAGINED]?.data;
+  if (imagined === undefined) return null;
+  const looked = fixed[GLIMPSED]?.data;
+  const pixels = imagined.length / n;
+  return Array.from({ length: n }, (_, index) => {
+    const picture = looked?.subarray(index * pixels, (index + 1) * pixels);
+    if (picture?.some((value) => value !== 0)) return picture.map((value) => (value + 1) / 2);
+    return imagined.slice(index * pixels, (index + 1) * pixels);
+  });
+}
+
+/** What a drawing by a model with a canvas sees; the last three parts of its state are the tally, the pen's place and it. */
+function sightOf({ moving }: State, index: number, ink: Float32Array): Sight {
+  const [tally, place, down] = moving.slice(-3).map(({ data, dims }) => {
+    return data.subarray(index * dims[1]!, (index + 1) * dims[1]!);
+  });
+  return { ink, tally: tally!, x: place![0]!, y: place![1]!, down: down![0]! > 0 };
 }
 
 function lastRows({ rows, n, k }: Begun): Float32Array {
@@ -231,19 +279,19 @@ export function choose(
 function drawOffset(
   mixture: Mixture,
   i: number,
-  chance: (use: number) => number,
+  [which, far, turned]: readonly [which: number, far: number, turned: number],
   temperature: number,
   rows: Float32Array,
   at: number,
 ): void {
   const from = i * mixture.components;
-  const chosen = from + choose(mixture.logPi, from, mixture.components, chance(0), temperature);
+  const chosen = from + choose(mixture.logPi, from, mixture.components, which, temperature);
   const rho = mixture.rho[chosen]!;
   const sharpness = Math.sqrt(temperature);
   const sigmaX = Math.fround(Math.exp(mixture.logSigmaX[chosen]!)) * sharpness;
   const sigmaY = Math.fround(Math.exp(mixture.logSigmaY[chosen]!)) * sharpness;
-  const radius = Math.sqrt(-2 * Math.log1p(-chance(2)));
-  const angle = 2 * Math.PI * chance(3);
+  const radius = Math.sqrt(-2 * Math.log1p(-far));
+  const angle = 2 * Math.PI * turned;
   const first = radius * Math.cos(angle);
   const second = radius * Math.sin(angle);
   const across = rho * first + Math.fround(Math.sqrt(Math.fround(1 - Math.fround(rho * rho)))) * second;

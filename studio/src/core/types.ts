@@ -18,10 +18,18 @@ export interface DrawSettings {
   readonly temperature: number;
   /** Divides the logits of the pen states. */
   readonly penTemperature: number;
+  /** Offsets tried for each row: the better one lies on the ink that is to be drawn, the likelier it is drawn. */
+  readonly tries: number;
   /** Drawings made for each one that is kept: the one whose code is nearest to the picture's. */
   readonly candidates: number;
   /** A drawing that has not ended by then is cut off. */
   readonly maxPoints: number;
 }
 
-export const DEFAULT_SETTINGS: DrawSettings = { temperature: 0.2, penTemperature: 0.5, candidates: 4, maxPoints: 250 };
+export const DEFAULT_SETTINGS: DrawSettings = {
+  temperature: 0.2,
+  penTemperature: 0.5,
+  tries: 4,
+  candidates: 4,
+  maxPoints: 250,
+};

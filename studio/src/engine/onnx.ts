@@ -72,9 +72,14 @@ export class OnnxRuntime implements Runtime {
     });
   }
 
-  async start(codes: Float32Array, n: number): Promise<State> {
+  async start(codes: Float32Array, n: number, pictures?: Float32Array): Promise<State> {
     const { start } = this.sessions;
-    const values = await this.run(start, { code: this.tensor(codes, [n, this.info.zSize]) });
+    const { size } = this.info.raster;
+    const feeds: Feeds = { code: this.tensor(codes, [n, this.info.zSize]) };
+    if (start.inputNames.includes("picture")) {
+      feeds["picture"] = this.tensor(pictures ?? new Float32Array(n * size * size), [n, size, size]);
+    }
+    const values = await this.run(start, feeds);
     const named = (prefix: string): Values[] =>
       start.outputNames.filter((name) => name.startsWith(prefix)).map((name) => numbersOf(values, name));
     return { fixed: named("fixed_"), moving: named("state_") };
