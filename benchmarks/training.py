@@ -191,7 +191,9 @@ class Plain:
                     down = row[:, 2]
                 pixels = logits.detach().sigmoid()
                 around = features.flatten(2).transpose(1, 2)
-                given = torch.cat([row, network.canvas.look(around, pixels, tally[None], before[None, :, t])[0]], dim=1)
+                given = torch.cat(
+                    [row, network.canvas.look(around, pixels, None, tally[None], before[None, :, t])[0]], dim=1
+                )
             joined = torch.cat([given, code, h], dim=1)
             weight = torch.cat([core.from_input.weight, core.from_code.weight, core.weight], dim=1)
             i, f, o, g = F.linear(joined, weight, core.from_code.bias).chunk(4, dim=1)

@@ -1,8 +1,8 @@
 """Aiming: of several offsets that the decoder might draw, which one lies best on the ink that is there to draw.
 
-The mixture of the next offset knows about where a line goes. The ink that a decoder with a canvas imagines, or the picture
-itself where it looks at that, knows better: a line that the pen draws should lie on ink, and where the pen is set down for
-the next stroke there should be ink that is not drawn yet.
+The mixture of the next offset knows about where a line goes. The ink that a decoder with a canvas imagines, or the
+picture itself where it looks at that, knows better: a line that the pen draws should lie on ink, and where the pen is
+set down for the next stroke there should be ink that is not drawn yet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ALONG = np.array([0.2, 0.4, 0.6, 0.8])
 _END = 0.4
 """Weight of the end of a line."""
 _AGAIN, _AGAIN_JUMP = 0.5, 0.7
-"""Share of the ink at the end that counts no more where all of it is drawn: of a line, and of a jump with the pen up."""
+"""Share of the ink at the end that counts no more where it is drawn: of a line, and of a jump with the pen up."""
 _FULL = 2.0
 """Tally, in cell sides, whose inverse is taken for drawn."""
 _SHARPNESS = 8.0

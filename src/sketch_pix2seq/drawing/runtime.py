@@ -82,7 +82,7 @@ class DrawingState:
         ink = _array(self.fixed[_IMAGINED])
         if len(self.fixed) > _GLIMPSED:
             picture = _array(self.fixed[_GLIMPSED])
-            there = picture.any(axis=(1, 2))[:, None, None]
+            there = (picture != 0).any(axis=(1, 2), keepdims=True)
             ink = np.where(there, (picture + 1) / 2, ink)
         return ink.copy()
 

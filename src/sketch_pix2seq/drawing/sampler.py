@@ -304,8 +304,8 @@ def _aimed(
     if hand.ink is None:
         return first
     tried = [first]
-    for begin in range(_USES + 1, chance.shape[1], _AGAIN):
-        tried.append(_offsets(mixture, chance[:, begin : begin + _AGAIN], settings.temperature))
+    places = range(_USES + 1, chance.shape[1], _AGAIN)
+    tried += [_offsets(mixture, chance[:, at : at + _AGAIN], settings.temperature) for at in places]
     offsets = np.stack(tried, axis=1)
     worth = aim(hand.state.sight(hand.ink), offsets * info.sequence.scale, info.model.raster)
     chosen = _choose(worth.astype(np.float32), chance[:, _USES], 1.0)

@@ -8,8 +8,8 @@ draw.
 
 Where there is a picture, a decoder with a glimpse looks at it, too, while it draws: at the picture itself through a
 window around the pen (compare the glimpses of Mnih et al. 2014, "Recurrent Models of Visual Attention"), at features
-of it beside the imagined ones, and at how much ink is left to draw in each cell. z says what is drawn, the glimpse where
-the lines are, and whether all of them are there.
+of it beside the imagined ones, and at how much ink is left to draw in each cell. z says what is drawn, the glimpse
+where the lines are, and whether all of them are there.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def load_base(model: str | Path, settings: TrainSettings) -> Base:
 
 
 def grown(network: Network, settings: ModelSettings, seed: int) -> dict[str, Tensor]:
-    """Weights of the network with more numbers in z, or a glimpse, which draws as before: what reads the new begins at 0.
+    """Weights of the network with more numbers in z, or a glimpse: it draws as before, as what reads them begins at 0.
 
     What gives it begins as in a new network, so that it tells something from the first step on. With a glimpse the
     tally of the ink is finer, so the drawings are not the same to the last digit.
