@@ -6,12 +6,12 @@ import type { Point, Stroke } from "./types";
 const SIZE = 8;
 /** Imagined ink, of 1, that a place within a pixel must have for a stroke of that size to stay. */
 const INK = 0.4;
-/** Canvas units to the nearest other stroke; what is nearer than that shows nothing. */
-const APART = 3;
+/** Canvas units: a stroke that is nowhere farther than that from the others repeats them. */
+const REPEAT = 4;
 
 /**
- * Strokes in the frame of the model's canvas without specks, which a decoder leaves where it set the pen down in vain:
- * `drawing/specks.py`, number for number. Strokes with one of the first `given` points stay.
+ * Strokes in the frame of the model's canvas without specks and repeats, which a decoder leaves where it set the pen
+ * down in vain: `drawing/specks.py`, number for number. Strokes with one of the first `given` points stay.
  */
 export function withoutSpecks(
   strokes: readonly Stroke[],
@@ -19,14 +19,34 @@ export function withoutSpecks(
   raster: RasterSpec,
   given: number,
 ): readonly Stroke[] {
-  const large = strokes.filter((stroke) => !isTiny(stroke));
   let begin = 0;
-  const kept = strokes.filter((stroke) => {
-    const own = begin < given;
+  const cleaned = strokes.flatMap((stroke) => {
+    const isOwn = begin < given;
     begin += stroke.length;
-    return own || !isTiny(stroke) || !isSpeck(stroke, large, imagined, raster);
+    return isOwn || !isTiny(stroke) || !isSpeck(stroke, imagined, raster) ? [{ stroke, isOwn }] : [];
   });
-  return kept.length > 0 ? kept : strokes;
+  if (cleaned.length === 0) return strokes;
+  for (let at = cleaned.length - 1; at >= 0; at--) {
+    const { stroke, isOwn } = cleaned[at]!;
+    const others = cleaned.filter((_, other) => other !== at).map((other) => other.stroke);
+    if (!isOwn && repeats(stroke, others)) cleaned.splice(at, 1);
+  }
+  return cleaned.map(({ stroke }) => stroke);
+}
+
+/** Whether every place of a stroke lies by one of the others. Few pass by their points alone, which are soon compared. */
+function repeats(stroke: Stroke, others: readonly Stroke[]): boolean {
+  const lies = (place: Point): boolean => others.some((other) => distance(place, other) <= REPEAT);
+  return stroke.every(lies) && between(stroke).every(lies);
+}
+
+/** Places along a polyline, at most `REPEAT` apart. */
+function between(stroke: Stroke): Point[] {
+  return stroke.slice(1).flatMap(([toX, toY], index) => {
+    const [x, y] = stroke[index]!;
+    const count = Math.ceil(Math.hypot(toX - x, toY - y) / REPEAT);
+    return Array.from({ length: count }, (_, k): Point => [x + (k / count) * (toX - x), y + (k / count) * (toY - y)]);
+  });
 }
 
 function isTiny(stroke: Stroke): boolean {
@@ -36,7 +56,7 @@ function isTiny(stroke: Stroke): boolean {
   });
 }
 
-function isSpeck(stroke: Stroke, others: readonly Stroke[], imagined: Float32Array, raster: RasterSpec): boolean {
+function isSpeck(stroke: Stroke, imagined: Float32Array, raster: RasterSpec): boolean {
   const middle: Point = [mean(stroke, 0), mean(stroke, 1)];
   const { size } = raster;
   const pixels = (size - 1 - 2 * raster.margin) / CANVAS_SIZE;
@@ -49,7 +69,7 @@ function isSpeck(stroke: Stroke, others: readonly Stroke[], imagined: Float32Arr
       most = Math.max(most, imagined[y * size + x]!);
     }
   }
-  return most < INK || others.some((other) => distance(middle, other) < APART);
+  return most < INK;
 }
 
 function mean(stroke: Stroke, axis: 0 | 1): number {
