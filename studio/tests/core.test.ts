@@ -8,6 +8,7 @@ import { drawingSeeds, mixed, Normals, Streams, uniform } from "../src/core/rand
 import { DEFAULT_RASTER, render } from "../src/core/raster";
 import { Pen, readConfig, selectState } from "../src/core/runtime";
 import { begin, choose, drawOn } from "../src/core/sampler";
+import { withoutSpecks } from "../src/core/specks";
 import type { Drawing, Stroke } from "../src/core/types";
 import { pack, unpack } from "../src/engine/protocol";
 import { bundled, golden, inkOf } from "./core-node";
@@ -117,6 +118,17 @@ describe("ink", () => {
     const inked = (line: number): number => render({ strokes }, { ...DEFAULT_RASTER, line }).reduce((a, b) => a + b);
     expect(inked(3)).toBeGreaterThan(1.8 * inked(1));
   });
+});
+
+describe("specks and repeats", () => {
+  it.each(golden<(Drawing & { given: number; left: number[] })[]>("specks"))(
+    "are those that Python leaves out: of $given given points $left stay",
+    ({ strokes, given, left }) => {
+      const imagined = Float32Array.from({ length: 48 * 48 }, (_, pixel) => (pixel % 48 >= 24 ? 1 : 0));
+      const kept = withoutSpecks(strokes, imagined, DEFAULT_RASTER, given);
+      expect(kept.map((stroke) => strokes.indexOf(stroke))).toEqual(left);
+    },
+  );
 });
 
 describe("the sampler", () => {

@@ -21,6 +21,7 @@ from sketch_pix2seq.drawing.model import DrawSettings, Model, _streams, read_sou
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.runtime import MixtureArrays
 from sketch_pix2seq.drawing.sampler import SampleSettings, _choose, _offsets, begin, draw_on
+from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.raster import RasterSpec, render
 from sketch_pix2seq.sequence import mixed, rows_of, uniform
 from sketch_pix2seq.sketch import FloatArray, Sketch
@@ -34,6 +35,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     _write("random", _random())
     _write("choices", _choices())
+    _write("specks", _specks())
     _write("drawings", _drawings(model))
     _write("ink", _ink())
     _write("prior", _prior(model))
@@ -91,6 +93,30 @@ def _choices() -> list[dict[str, Any]]:
                 "offsets": _numbers(offsets),
             }
         )
+    return cases
+
+
+def _specks() -> list[dict[str, Any]]:
+    """Drawings with strokes that repeat others, exactly or almost, and tiny ones, and what is left of them."""
+    rng = np.random.default_rng(8)
+    cases = []
+    for given in (0, 7):
+        for _ in range(6):
+            walks = [np.cumsum(rng.normal(size=(6, 2)) * 25, axis=0) + 127.5 for _ in range(3)]
+            copies = [
+                walk[1:5] + rng.normal(size=(4, 2)) * spread for walk, spread in zip(walks, (0, 1.5, 4), strict=True)
+            ]
+            dots = [rng.uniform(20, 235, 2) + np.array([[0, 0], [3, 2]]) for _ in range(3)]
+            sketch = Sketch(tuple(np.round(stroke, 2).astype(np.float32) for stroke in (*walks, *copies, *dots)))
+            imagined = np.zeros((48, 48), np.float32)
+            imagined[:, 24:] = 1
+            left = without_specks(sketch, imagined, RasterSpec(), given=given)
+            numbers = [
+                number
+                for number, stroke in enumerate(sketch.strokes)
+                if any(np.array_equal(stroke, x) for x in left.strokes)
+            ]
+            cases.append({"given": given, **_strokes(sketch), "left": numbers})
     return cases
 
 
