@@ -51,6 +51,7 @@ describe("the bundled model draws as in Python", { timeout: 180_000 }, () => {
       temperature: wanted.temperature,
       penTemperature: wanted.pen_temperature,
       tries: wanted.tries,
+      retakes: 8,
       maxPoints: wanted.max_points,
     };
     const drawings = await drawOn(runtime, begun, seeds, settings);

@@ -153,7 +153,7 @@ describe("the sampler", () => {
     // The row is drawn by the sampler itself, with the pen held down until then.
     const runtime = new Scripted(given.pen.length, given.row, given.mixture);
     const begun = await begin(runtime, new Float32Array(0), new Float32Array(0), given.pen.length);
-    const settings = { temperature: given.temperature, penTemperature: 0, tries: 1, maxPoints: given.row + 1 };
+    const settings = { temperature: given.temperature, penTemperature: 0, tries: 1, retakes: 0, maxPoints: given.row + 1 };
     await drawOn(runtime, begun, drawingSeeds(given.seed, given.pen.length), settings);
     runtime.lastOffsets.forEach((value, index) => expect(value).toBeCloseTo(given.offsets[index]!, 5));
   });
@@ -161,7 +161,7 @@ describe("the sampler", () => {
   it("tells what there is after each row, and stops where it is given up", async () => {
     const runtime = new Scripted(2, 5, golden<Choice[]>("choices")[0]!.mixture);
     const begun = await begin(runtime, new Float32Array(0), new Float32Array(0), 2);
-    const settings = { temperature: 0.2, penTemperature: 0, tries: 1, maxPoints: 6 };
+    const settings = { temperature: 0.2, penTemperature: 0, tries: 1, retakes: 0, maxPoints: 6 };
     const lengths: number[] = [];
     const drawings = await drawOn(runtime, begun, drawingSeeds(1, 2), settings, {
       onRow: (going, soFar) => lengths.push(...going.map((index) => pointCount(soFar(index).strokes))),

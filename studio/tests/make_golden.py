@@ -46,7 +46,7 @@ def _random() -> dict[str, Any]:
     array = np.array(counters, np.uint64)
     seeds = _streams(7, 4)
     streams = mixed(seeds)
-    places = [0, 1, 5, 999]
+    places = [0, 1, 5, 999, 2**24 + 3, 7 * 2**32 + 2**24 + 11]
     return {
         "counters": list(map(str, counters)),
         "mixed": [str(value) for value in mixed(array)],

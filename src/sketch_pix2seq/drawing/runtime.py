@@ -79,12 +79,26 @@ class DrawingState:
         """
         if len(self.fixed) <= _IMAGINED:
             return None
-        ink = _array(self.fixed[_IMAGINED])
-        if len(self.fixed) > _GLIMPSED:
-            picture = _array(self.fixed[_GLIMPSED])
-            there = (picture != 0).any(axis=(1, 2), keepdims=True)
-            ink = np.where(there, (picture + 1) / 2, ink)
-        return ink.copy()
+        imagined, picture = _array(self.fixed[_IMAGINED]), self.picture
+        if picture is None:
+            return imagined.copy()
+        return np.where(picture.any(axis=(1, 2), keepdims=True), picture, imagined)
+
+    @property
+    def picture(self) -> FloatArray | None:
+        """The ink ``(n, size, size)`` in 0..1 of the pictures that drawings look at, blank where there is none.
+
+        None of models without a glimpse.
+        """
+        if len(self.fixed) <= _GLIMPSED:
+            return None
+        picture = _array(self.fixed[_GLIMPSED])
+        return np.where((picture != 0).any(axis=(1, 2), keepdims=True), (picture + 1) / 2, np.float32(0))
+
+    @property
+    def moves(self) -> DrawingState:
+        """What does not stay the same."""
+        return DrawingState((), self.moving)
 
     def sight(self, ink: FloatArray) -> Sight:
         """What drawings by a model with a canvas see before the next row, with the ink that is to be drawn."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.aim import aim
 from sketch_pix2seq.drawing.density import log_density
+from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
 from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.errors import SettingsError
@@ -29,6 +30,8 @@ _AGAIN = 3
 """Random numbers of each further offset that is tried: which Gaussian, and two for the offset."""
 _TRIED = 1 << 24
 """Where the random numbers of what is tried begin."""
+_RETAKEN = 1 << 32
+"""Where the random numbers of what is drawn after a stroke was taken back begin, for each that was."""
 _PEN = 1
 """The use that chooses the pen state."""
 _IN_HAND = 256
@@ -50,12 +53,17 @@ class SampleSettings:
     tries: int = 4
     """Offsets tried for each row: the better one lies on the ink that the model imagines, or looks at, the likelier it
     is drawn; 1 = the first that comes. Only with a canvas."""
+    retakes: int = 8
+    """How often a stroke that does not lie on the picture's ink is taken back and drawn again; 0 = never. Only where
+    the decoder looks at the picture."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.pen_temperature < 0:
             raise SettingsError("temperatures cannot be below 0")
         if self.max_points < 1 or self.tries < 1:
             raise SettingsError("max_points and tries must be at least 1")
+        if self.retakes < 0:
+            raise SettingsError("retakes cannot be below 0")
 
 
 @dataclass(frozen=True)
@@ -177,12 +185,15 @@ class _Hand:
     """What is to be drawn ``(n, size, size)`` in 0..1; see `DrawingState.ink`."""
     chances: DoubleArray
     """Random numbers for each use of each row, ``(n, max_points + 1, uses)``: `_USES`, and those of what is tried."""
+    takes: Takes | None
+    """What strokes are compared with, where they can be taken back."""
 
     def select(self, slots: NDArray[np.integer]) -> _Hand:
         """The drawings in these slots alone."""
         ink = None if self.ink is None else self.ink[slots]
+        takes = None if self.takes is None else self.takes.select(slots)
         rows, points, at, chances = (x[slots] for x in (self.rows, self.points, self.at, self.chances))
-        return _Hand(self.numbers[slots], self.state.select(slots), rows, points, at, ink, chances)
+        return _Hand(self.numbers[slots], self.state.select(slots), rows, points, at, ink, chances, takes)
 
     def put(self, slots: NDArray[np.integer], other: _Hand) -> None:
         """Others in these slots."""
@@ -191,21 +202,19 @@ class _Hand:
         self.at[slots], self.chances[slots] = other.at, other.chances
         if self.ink is not None and other.ink is not None:
             self.ink[slots] = other.ink
+        if self.takes is not None and other.takes is not None:
+            self.takes.put(slots, other.takes)
 
 
 def _begun(
-    begun: Begun, numbers: NDArray[np.int64], start: FloatArray, streams: NDArray[np.uint64], settings: SampleSettings
+    begun: Begun, numbers: NDArray[np.int64], streams: NDArray[np.uint64], info: ModelInfo, settings: SampleSettings
 ) -> _Hand:
     """Drawings with the points that are given; where the last of them has the pen down, whether it lifts is drawn."""
     n, given = begun.rows.shape[:2]
-    most = settings.max_points
-    chances = _chances(streams, most + 1, _USES)
     ink = begun.state.ink if settings.tries > 1 else None
-    if ink is not None:
-        again = _chances(streams + np.uint64(_TRIED), most + 1, 1 + _AGAIN * (settings.tries - 1))
-        chances = np.concatenate([chances, again], axis=-1)
-    points = np.zeros((n, most, 3), np.float32)
-    rows = start
+    chances = _chances(streams, settings, ink is not None)
+    points = np.zeros((n, settings.max_points, 3), np.float32)
+    rows = start_rows(info, n)
     if given:
         rows = begun.rows[:, -1].copy()
         open_ = np.flatnonzero(rows[:, 2 + PEN_DOWN])
@@ -214,10 +223,28 @@ def _begun(
         rows[lifts, 2 + PEN_DOWN], rows[lifts, 2 + PEN_UP] = 0, 1
         points[:, :given] = begun.rows[..., [0, 1, 2 + PEN_UP]]
         points[:, given - 1, 2] = rows[:, 2 + PEN_UP]
-    return _Hand(numbers, begun.state, rows, points, np.full(n, given), ink, chances)
+    at = np.full(n, given)
+    takes, picture = None, begun.state.picture if settings.retakes else None
+    if picture is not None:
+        paper = np.zeros_like(picture)
+        for drawing in range(n if given else 0):
+            paper[drawing] = ink_of_points(points[drawing, :given], info)
+        left = np.where(picture.any(axis=(1, 2)), settings.retakes, 0)
+        before = begun.state.moves.select(np.arange(n))
+        takes = Takes(picture, paper, before, rows.copy(), at.copy(), left, np.zeros(n, np.int64))
+    return _Hand(numbers, begun.state, rows, points, at, ink, chances, takes)
 
 
-def _chances(streams: NDArray[np.uint64], rows: int, uses: int) -> DoubleArray:
+def _chances(streams: NDArray[np.uint64], settings: SampleSettings, tries: bool) -> DoubleArray:
+    rows = settings.max_points + 1
+    chances = _uniform(streams, rows, _USES)
+    if not tries:
+        return chances
+    again = _uniform(streams + np.uint64(_TRIED), rows, 1 + _AGAIN * (settings.tries - 1))
+    return np.concatenate([chances, again], axis=-1)
+
+
+def _uniform(streams: NDArray[np.uint64], rows: int, uses: int) -> DoubleArray:
     numbers = np.arange(rows * uses, dtype=np.uint64)
     return uniform(streams[:, None] + numbers).reshape(len(streams), rows, uses)
 
@@ -234,7 +261,7 @@ def _finished(
         nonlocal waiting
         chosen = np.array(waiting[:count])
         waiting = waiting[count:]
-        return _begun(some(runtime, chosen), chosen, start_rows(runtime.info, count), streams[chosen], settings)
+        return _begun(some(runtime, chosen), chosen, streams[chosen], runtime.info, settings)
 
     # A code's drawings are begun together where they are not too many, so that it is started once.
     hand = taken(min(len(numbers), _IN_HAND // each * each or _IN_HAND))
@@ -265,6 +292,8 @@ def _finished(
         hand.points[going, hand.at[going], :2] = offsets
         hand.points[going, hand.at[going], 2] = pen == PEN_UP
         hand.at[going] += 1
+        if hand.takes is not None:
+            _take_back(hand, hand.takes, going, streams, runtime.info, settings)
         if waiting and (len(free) >= few or not len(going)):
             free = free[: min(len(free) // each * each or len(free), len(waiting))]
             hand.put(free, taken(len(free)))
@@ -273,6 +302,39 @@ def _finished(
             if not len(going):
                 return [finished[number] for number in numbers]
             hand, busy = hand.select(going), np.ones(len(going), bool)
+
+
+def _take_back(
+    hand: _Hand,
+    takes: Takes,
+    going: NDArray[np.int64],
+    streams: NDArray[np.uint64],
+    info: ModelInfo,
+    settings: SampleSettings,
+) -> None:
+    """Strokes that are finished stay or, as those that find no end, go."""
+    finished, gone = [], []
+    for slot in going[(hand.rows[going, 2 + PEN_UP] == 1) | (hand.at[going] - takes.at[going] > LONG)]:
+        if not hand.rows[slot, 2 + PEN_UP]:
+            gone += [slot] * bool(takes.left[slot])
+            continue
+        paper = takes.after(slot, hand.points[slot, : hand.at[slot]], info)
+        if takes.left[slot] and not takes.is_worth_it(slot, paper, settings.retakes):
+            gone.append(slot)
+        else:
+            takes.paper[slot] = paper
+            takes.left[slot] = settings.retakes * takes.picture[slot].any()
+            finished.append(slot)
+    if finished:
+        takes.state.put(np.array(finished), hand.state.moves.select(np.array(finished)))
+        takes.rows[finished], takes.at[finished] = hand.rows[finished], hand.at[finished]
+    if gone:
+        takes.left[gone] -= 1
+        takes.taken[gone] += 1
+        hand.state.moves.put(np.array(gone), takes.state.select(np.array(gone)))
+        hand.rows[gone], hand.at[gone] = takes.rows[gone], takes.at[gone]
+        further = streams[hand.numbers[gone]] + np.uint64(_RETAKEN) * takes.taken[gone].astype(np.uint64)
+        hand.chances[gone] = _chances(further, settings, hand.ink is not None)
 
 
 def _sketch(rows: FloatArray, spec: SequenceSpec, ended: bool) -> Sketch:

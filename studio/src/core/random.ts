@@ -52,9 +52,9 @@ export class Streams {
     });
   }
 
-  /** The same as `uniform(mixed(seed) + counter)`. */
+  /** The same as `uniform(mixed(seed) + counter)`, for counters below 2 ** 53. */
   uniform(stream: number, counter: number): number {
-    add(this.high[stream]!, this.low[stream]!, 0, counter);
+    add(this.high[stream]!, this.low[stream]!, Math.floor(counter / 2 ** 32), counter >>> 0);
     add(high, low, 0x9e3779b9, 0x7f4a7c15);
     shiftXor(30);
     multiply(0xbf58476d, 0x1ce4e5b9);

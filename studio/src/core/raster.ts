@@ -25,16 +25,24 @@ const OFFSET = 0.012;
 
 /** Ink `size * size`, 0 = paper, 255 = line, of a drawing, which is fitted first. Without strokes it is blank. */
 export function render(drawing: Drawing, spec: RasterSpec = DEFAULT_RASTER): Uint8Array {
-  const { size, margin, line } = spec;
-  const ink = new Float32Array(size * size);
+  const { size, margin } = spec;
   const bounds = boundsOf(drawing.strokes);
   if (bounds === null) return new Uint8Array(size * size);
   const side = Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top);
   const scale = side > 0 ? (size - 1 - 2 * margin) / side : 1;
   const x = (size - 1) / 2 - (scale * (bounds.left + bounds.right)) / 2;
   const y = (size - 1) / 2 - (scale * (bounds.top + bounds.bottom)) / 2;
-  for (const stroke of drawing.strokes) {
-    const points = visible(stroke.map((point): Point => [point[0] * scale + x, point[1] * scale + y]));
+  return renderPixels(
+    drawing.strokes.map((stroke) => stroke.map((point): Point => [point[0] * scale + x, point[1] * scale + y])),
+    spec,
+  );
+}
+
+/** Ink `size * size`, 0 = paper, 255 = line, of strokes whose coordinates are pixels. */
+export function renderPixels(strokes: readonly Stroke[], { size, line }: RasterSpec): Uint8Array {
+  const ink = new Float32Array(size * size);
+  for (const stroke of strokes) {
+    const points = visible(stroke);
     for (let index = 1; index < points.length; index++) drawLine(ink, size, points[index - 1]!, points[index]!, line);
   }
   return Uint8Array.from(ink, (value) => Math.round(255 * value));

@@ -1,6 +1,7 @@
 import { aim, type Sight } from "./aim";
 import { CANVAS_SIZE } from "./geometry";
 import { Streams } from "./random";
+import { inkOnPaper, isWorthIt, keepStroke, LONG, movingOf, rowAt, type Take, takeBack } from "./retake";
 import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
 import type { State, Turn } from "./runtime";
 import { withoutSpecks } from "./specks";
@@ -13,6 +14,8 @@ const PEN_USE = 1;
 const AGAIN = 3;
 /** Where the random numbers of what is tried begin. */
 const TRIED = 2 ** 24;
+/** Where the random numbers of what is drawn after a stroke was taken back begin, for each that was. */
+const RETAKEN = 2 ** 32;
 const PEN_STATES = 3;
 /** Place of the ink that a model with a canvas imagines in what stays the same while drawing. */
 const IMAGINED = 2;
@@ -26,6 +29,7 @@ export interface SampleSettings {
   readonly temperature: number;
   readonly penTemperature: number;
   readonly tries: number;
+  readonly retakes: number;
   readonly maxPoints: number;
 }
 
@@ -111,7 +115,7 @@ export async function drawOn(
   { turn = NO_TURN, onRow, onEnd }: Watching = {},
 ): Promise<Drawing[]> {
   const { n, k: given } = begun;
-  const { maxPoints, temperature, penTemperature, tries } = settings;
+  const { maxPoints, temperature, penTemperature, tries, retakes } = settings;
   if (given > maxPoints) throw new Error(`${given} points are given, and a drawing has ${maxPoints} at most.`);
   const streams = new Streams(seeds);
   const table = new Float32Array(n * maxPoints * DRAWN);
@@ -150,16 +154,45 @@ export async function drawOn(
     table[cell(i, given - 1) + 2] = rows[i * ROW + 2 + Pen.up]!;
   }
 
+  const placed = (drawing: number): Point[][] => {
+    return placesOf(table.subarray(cell(drawing, 0), cell(drawing, lengths[drawing]!)), sequence.scale);
+  };
+  const pictures = retakes > 0 ? picturesOf(begun.state, n) : null;
+  const takes = pictures?.map((picture, index): Take => {
+    const [moving, left] = [movingOf(state, index), picture.some((value) => value > 0) ? retakes : 0];
+    const paper = inkOnPaper(given > 0 ? placed(index) : [], raster);
+    return { picture, paper, moving, row: rowAt(rows, index).slice(), at: given, left, taken: 0 };
+  });
+  /** The last stroke of a drawing stays, or goes where it does not lie on the picture or finds no end. */
+  const judge = (take: Take, drawing: number, state: State, index: number, row: Float32Array): void => {
+    const lifted = row[2 + Pen.up] === 1;
+    if (!lifted && lengths[drawing]! - take.at <= LONG) return;
+    const after = lifted ? take.paper.slice() : null;
+    if (after !== null) {
+      inkOnPaper(placed(drawing).slice(-1), raster).forEach((value, pixel) => (after[pixel] = Math.max(after[pixel]!, value)));
+    }
+    if (take.left > 0 && (after === null || !isWorthIt(take, after, retakes))) {
+      takeBack(take, state, index, row);
+      lengths[drawing] = take.at;
+    } else if (after !== null) {
+      keepStroke(take, after, state, index, row);
+      take.at = lengths[drawing]!;
+      take.left = take.picture.some((value) => value > 0) ? retakes : 0;
+    }
+  };
+
   let going = Array.from({ length: n }, (_, index) => index);
-  for (let row = given; row <= maxPoints && going.length > 0; row++) {
+  while (going.length > 0) {
     await turn();
     const [mixture, after] = await runtime.step(rows, state);
     state = after;
-    if (row === 0) for (let i = 0; i < going.length; i++) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
     const kept: number[] = [];
     const next = new Float32Array(going.length * ROW);
     going.forEach((drawing, i) => {
-      const chance = (use: number): number => streams.uniform(drawing, row * USES + use);
+      const row = lengths[drawing]!;
+      if (row === 0) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
+      const origin = (takes?.[drawing]!.taken ?? 0) * RETAKEN;
+      const chance = (use: number): number => streams.uniform(drawing, origin + row * USES + use);
       const pen = choose(mixture.logPen, i * PEN_STATES, PEN_STATES, chance(PEN_USE), penTemperature);
       if (pen === Pen.end) {
         ended[drawing] = 1;
@@ -169,7 +202,7 @@ export async function drawOn(
         drawOffset(mixture, i, [chance(0), chance(2), chance(3)], temperature, next, at);
         if (inks !== null) {
           const again = (use: number): number => {
-            return streams.uniform(drawing, TRIED + row * (1 + AGAIN * (tries - 1)) + use);
+            return streams.uniform(drawing, origin + TRIED + row * (1 + AGAIN * (tries - 1)) + use);
           };
           const offsets = new Float32Array(tries * ROW);
           const worth = new Float32Array(tries);
@@ -186,7 +219,8 @@ export async function drawOn(
         }
         next[at + 2 + pen] = 1;
         table.set([next[at]!, next[at + 1]!, pen === Pen.up ? 1 : 0], cell(drawing, row));
-        lengths[drawing] = lengths[drawing]! + 1;
+        lengths[drawing] = row + 1;
+        if (takes !== undefined) judge(takes[drawing]!, drawing, state, i, next.subarray(at, at + ROW));
       }
     });
     rows = next.subarray(0, kept.length * ROW);
@@ -203,12 +237,22 @@ export async function drawOn(
 function inksOf({ fixed }: State, n: number): Float32Array[] | null {
   const imagined = fixed[IMAGINED]?.data;
   if (imagined === undefined) return null;
-  const looked = fixed[GLIMPSED]?.data;
+  const pictures = picturesOf({ fixed, moving: [] }, n);
   const pixels = imagined.length / n;
   return Array.from({ length: n }, (_, index) => {
-    const picture = looked?.subarray(index * pixels, (index + 1) * pixels);
-    if (picture?.some((value) => value !== 0)) return picture.map((value) => (value + 1) / 2);
-    return imagined.slice(index * pixels, (index + 1) * pixels);
+    const picture = pictures?.[index];
+    return picture?.some((value) => value > 0) ? picture : imagined.slice(index * pixels, (index + 1) * pixels);
+  });
+}
+
+/** The ink in 0..1 of the picture that each drawing looks at, blank where there is none; null without a glimpse. */
+function picturesOf({ fixed }: State, n: number): Float32Array[] | null {
+  const looked = fixed[GLIMPSED]?.data;
+  if (looked === undefined) return null;
+  const pixels = looked.length / n;
+  return Array.from({ length: n }, (_, index) => {
+    const picture = looked.slice(index * pixels, (index + 1) * pixels);
+    return picture.some((value) => value !== 0) ? picture.map((value) => (value + 1) / 2) : picture;
   });
 }
 
@@ -246,6 +290,20 @@ function strokesOf(rows: Float32Array, { start, scale }: SequenceSpec): Stroke[]
     }
   }
   if (stroke.length > 0) strokes.push(stroke);
+  return strokes;
+}
+
+/** The strokes of rows (dx, dy, lift) in canvas units from the centre. */
+function placesOf(rows: Float32Array, scale: number): Point[][] {
+  const strokes: Point[][] = [[]];
+  const single = Math.fround(scale);
+  let [x, y] = [0, 0];
+  for (let at = 0; at < rows.length; at += DRAWN) {
+    x = Math.fround(x + rows[at]!);
+    y = Math.fround(y + rows[at + 1]!);
+    strokes.at(-1)!.push([Math.fround(x * single), Math.fround(y * single)]);
+    if (rows[at + 2]! > 0.5 && at + DRAWN < rows.length) strokes.push([]);
+  }
   return strokes;
 }
 

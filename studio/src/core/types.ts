@@ -20,6 +20,8 @@ export interface DrawSettings {
   readonly penTemperature: number;
   /** Offsets tried for each row: the better one lies on the ink that is to be drawn, the likelier it is drawn. */
   readonly tries: number;
+  /** How often a stroke that does not lie on the picture's ink is taken back and drawn again. */
+  readonly retakes: number;
   /** Drawings made for each one that is kept: the one whose code is nearest to the picture's. */
   readonly candidates: number;
   /** A drawing that has not ended by then is cut off. */
@@ -30,6 +32,7 @@ export const DEFAULT_SETTINGS: DrawSettings = {
   temperature: 0.2,
   penTemperature: 0.5,
   tries: 4,
+  retakes: 8,
   candidates: 4,
   maxPoints: 250,
 };

@@ -1,0 +1,84 @@
+"""Taking strokes back: where a decoder looks at a picture, a stroke that does not lie on its ink is drawn again.
+
+A person who copies a picture sees whether a stroke went where it should, and rubs it out if not. So does the sampler:
+it compares the ink before and after each stroke with the picture's, and where the stroke brings the drawing too little
+nearer, goes back to where the stroke began, decoder and all, and draws another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketch_pix2seq.drawing.runtime import DrawingState
+from sketch_pix2seq.model.folder import ModelInfo
+from sketch_pix2seq.raster import render_fitted, shades_of
+from sketch_pix2seq.sketch import FloatArray
+
+LONG = 60
+"""Points from which on a stroke is a scribble."""
+_EXACT = 0.9
+"""What a stroke must bring, of what it brings at most, which is all that it lays; less and less after each attempt."""
+
+_LEAST = 0.3
+"""What it must bring besides, in pixels of ink: a dot brings about one, a repeat nothing."""
+
+
+@dataclass
+class Takes:
+    """Where n drawings stood when their last stroke was finished, and what they look at."""
+
+    picture: FloatArray
+    """Ink ``(n, size, size)`` in 0..1."""
+    paper: FloatArray
+    """Ink ``(n, size, size)`` in 0..1 of the strokes so far."""
+    state: DrawingState
+    """Before the last row is handed to the decoder."""
+    rows: FloatArray
+    """The last rows ``(n, 5)``."""
+    at: NDArray[np.int64]
+    """Points so far, ``(n,)``."""
+    left: NDArray[np.int64]
+    """How often the next stroke can be taken back, ``(n,)``."""
+    taken: NDArray[np.int64]
+    """Strokes that were taken back so far, ``(n,)``."""
+
+    def select(self, slots: NDArray[np.integer]) -> Takes:
+        """The drawings in these slots alone."""
+        arrays = (self.picture[slots], self.paper[slots], self.state.select(slots), self.rows[slots])
+        return Takes(*arrays, self.at[slots], self.left[slots], self.taken[slots])
+
+    def put(self, slots: NDArray[np.integer], other: Takes) -> None:
+        """Others in these slots."""
+        self.state.put(slots, other.state)
+        self.picture[slots], self.paper[slots], self.rows[slots] = other.picture, other.paper, other.rows
+        self.at[slots], self.left[slots], self.taken[slots] = other.at, other.left, other.taken
+
+    def after(self, slot: int, points: FloatArray, info: ModelInfo) -> FloatArray:
+        """The paper of one drawing when the stroke that ends the points ``(k, 3)`` is on it, too."""
+        lifts = np.flatnonzero(points[:-1, 2])
+        after: FloatArray = np.maximum(
+            self.paper[slot], ink_of_points(points, info, lifts[-1] + 1 if len(lifts) else 0)
+        )
+        return after
+
+    def is_worth_it(self, slot: int, after: FloatArray, retakes: int) -> bool:
+        """Whether a stroke brings one drawing near enough to its picture."""
+        picture, before = self.picture[slot], self.paper[slot]
+        gain = float(np.square(before - picture).sum() - np.square(after - picture).sum())
+        laid = float(np.square(after - before).sum())
+        return gain > (_LEAST + _EXACT * laid) * int(self.left[slot]) / retakes
+
+
+def ink_of_points(points: FloatArray, info: ModelInfo, first: int = 0) -> FloatArray:
+    """Ink ``(size, size)`` in 0..1 of stroke-3 rows ``(k, 3)`` in model units, of a model that begins in the centre.
+
+    first: where the first stroke that is drawn begins.
+    """
+    places = np.cumsum(points[:, :2], axis=0, dtype=np.float32)[first:] * np.float32(info.sequence.scale)
+    ends = np.flatnonzero(points[first:, 2]) + 1
+    if not len(ends) or ends[-1] < len(places):
+        ends = np.append(ends, len(places))
+    return shades_of(render_fitted(places, ends, info.model.raster))

@@ -1,0 +1,80 @@
+import { CANVAS_SIZE } from "./geometry";
+import { type RasterSpec, renderPixels } from "./raster";
+import { ROW, type State, type Values } from "./runtime";
+import type { Point } from "./types";
+
+/** Points from which on a stroke is a scribble. */
+export const LONG = 60;
+/** What a stroke must bring, of what it brings at most; less and less after each attempt. */
+const EXACT = 0.9;
+/** What it must bring besides, in pixels of ink: a dot brings about one, a repeat nothing. */
+const LEAST = 0.3;
+
+/** Where one drawing stood when its last stroke was finished, and the picture it looks at: `drawing/retake.py`. */
+export interface Take {
+  /** Ink in 0..1. */
+  readonly picture: Float32Array;
+  /** Ink in 0..1 of the strokes so far. */
+  paper: Float32Array;
+  /** The numbers of each part of the state that moves, before the last row is handed to the decoder. */
+  moving: Float32Array[];
+  /** The last row. */
+  row: Float32Array;
+  /** Points so far. */
+  at: number;
+  /** How often the next stroke can be taken back. */
+  left: number;
+  /** Strokes that were taken back so far. */
+  taken: number;
+}
+
+/** Ink in 0..1 of strokes in canvas units from the centre. */
+export function inkOnPaper(strokes: readonly (readonly Point[])[], raster: RasterSpec): Float32Array {
+  const { size, margin } = raster;
+  const pixels = (size - 1 - 2 * margin) / CANVAS_SIZE;
+  const middle = (size - 1) / 2;
+  const placed = strokes.map((stroke) => stroke.map(([x, y]): Point => [x * pixels + middle, y * pixels + middle]));
+  return Float32Array.from(renderPixels(placed, raster), (value) => value / 255);
+}
+
+/** Whether a stroke brings a drawing near enough to its picture, of which `after` is the paper with it. */
+export function isWorthIt({ picture, paper, left }: Take, after: Float32Array, retakes: number): boolean {
+  let gain = 0;
+  let laid = 0;
+  picture.forEach((wanted, pixel) => {
+    gain += (paper[pixel]! - wanted) ** 2 - (after[pixel]! - wanted) ** 2;
+    laid += (after[pixel]! - paper[pixel]!) ** 2;
+  });
+  return gain > ((LEAST + EXACT * laid) * left) / retakes;
+}
+
+/** The drawing's last stroke stays: the next one begins from here. */
+export function keepStroke(take: Take, after: Float32Array, state: State, index: number, row: Float32Array): void {
+  take.paper = after;
+  take.moving = movingOf(state, index);
+  take.row = row.slice();
+}
+
+/** The drawing's last stroke goes: its state and last row are again those from before it. */
+export function takeBack(take: Take, state: State, index: number, row: Float32Array): void {
+  take.left -= 1;
+  take.taken += 1;
+  state.moving.forEach((values, part) => values.data.set(take.moving[part]!, index * widthOf(values)));
+  row.set(take.row);
+}
+
+/** What moves of the state of one of n drawings. */
+export function movingOf({ moving }: State, index: number): Float32Array[] {
+  return moving.map((values) => {
+    const width = widthOf(values);
+    return values.data.slice(index * width, (index + 1) * width);
+  });
+}
+
+export function rowAt(rows: Float32Array, index: number): Float32Array {
+  return rows.subarray(index * ROW, (index + 1) * ROW);
+}
+
+function widthOf({ dims }: Values): number {
+  return dims.slice(1).reduce((product, size) => product * size, 1);
+}
