@@ -1,0 +1,179 @@
+"""Strokes that are taken back: which, from where on, and that nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime, Posterior, Runtime
+from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
+from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.model.folder import ModelInfo
+from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.raster import RasterSpec, render, shades_of
+from sketch_pix2seq.sequence import SequenceSpec
+from sketch_pix2seq.sketch import FloatArray, Sketch
+from tests.conftest import random_sketch
+
+INFO = ModelInfo(ModelSettings(glimpse=5), SequenceSpec("centre", 10.0))
+SIZE = RasterSpec().size
+BAR = np.array([[[-12.75, 0, 0], [25.5, 0, 1]]], np.float32)
+"""A line across the canvas: a jump to its left, and the line."""
+
+
+def takes_of(picture: FloatArray, left: int = 8) -> Takes:
+    one = np.zeros((1, SIZE, SIZE), np.float32)
+    zero = np.zeros(1, np.int64)
+    return Takes(picture[None], one, DrawingState((), ()), one[:, 0, :5], zero, zero + left, zero)
+
+
+def test_ink_of_points_is_the_renderers() -> None:
+    sketch = random_sketch(np.random.default_rng(3)).fit()
+    left, top, right, bottom = sketch.bounds()
+    rows = sketch.transform([[1, 0, -(left + right) / 2], [0, 1, -(top + bottom) / 2]]).to_stroke3().astype(np.float32)
+    rows[:, :2] /= INFO.sequence.scale
+    ink = ink_of_points(rows, INFO)
+    apart = np.abs(ink - shades_of(render(sketch, INFO.model.raster)))
+    assert (apart > 0.1).mean() < 0.002, "a point on the edge of a sixteenth of a pixel may fall to either side"
+    last = np.flatnonzero(rows[:-1, 2])[-1] + 1
+    alone = ink_of_points(rows, INFO, last)
+    assert 0 < alone.sum() < ink.sum()
+    assert (alone <= ink + 0.01).all()
+
+
+def test_a_stroke_is_worth_it_where_it_lies_on_ink_that_is_not_drawn_yet() -> None:
+    (bar,) = BAR
+    takes = takes_of(ink_of_points(bar, INFO))
+    on = takes.after(0, bar, INFO)
+    assert takes.is_worth_it(0, on, 8)
+    beside = bar + np.array([[0, 1.5, 0], [0, 0, 0]], np.float32)
+    off = takes.after(0, beside, INFO)
+    assert not takes.is_worth_it(0, off, 8)
+    takes.paper[0] = on
+    assert not takes.is_worth_it(0, takes.after(0, bar, INFO), 8), "it is there already"
+
+
+def test_less_is_asked_of_a_stroke_after_each_attempt() -> None:
+    (bar,) = BAR
+    takes = takes_of(ink_of_points(bar, INFO))
+    slanted = bar + np.array([[0, 0, 0], [0, 0.6, 0]], np.float32)
+    after = takes.after(0, slanted, INFO)
+    worth = []
+    for left in range(8, 0, -1):
+        takes.left[0] = left
+        worth.append(takes.is_worth_it(0, after, 8))
+    assert worth == sorted(worth)
+    assert not worth[0]
+    assert worth[-1]
+
+
+class OneLine:
+    """Draws one line from the left of the canvas: straight on or askew, each half of the time.
+
+    wanders: whether it finds no end where it went askew.
+    """
+
+    info = INFO
+
+    def __init__(self, *, wanders: bool = False) -> None:
+        self.wanders = wanders
+        self.steps = 0
+
+    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
+        ink = np.zeros((len(code), SIZE, SIZE), np.float32) if picture is None else picture
+        there = ink.any(axis=(1, 2), keepdims=True)
+        nothing = np.zeros((len(code), 1), np.float32)
+        fixed = (code, code, np.zeros_like(ink), np.where(there, 2 * ink - 1, 0).astype(np.float32))
+        # Rows so far, whether it went askew, and what every model with a canvas has.
+        return DrawingState(fixed, (nothing, nothing.copy(), np.zeros((len(code), 4), np.float32), nothing, nothing))
+
+    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
+        self.steps += len(rows)
+        count, askew, *rest = state.moving
+        askew = askew + (np.abs(rows[:, 1:2]) > 5)
+        n = len(rows)
+        first, lost = count == 0, (askew > 0) & self.wanders
+        mu_x = np.where(first, -12.75, np.where(count == 1, 25.5, 0.01)) + np.zeros((n, 2))
+        mu_y = np.where(count == 1, [[0.0, 10.0]], 0.0)
+        pen = np.where(count == 1, 1, 2) * (~first & ~lost)
+        log_pen = np.full((n, 3), -100.0)
+        log_pen[np.arange(n), pen[:, 0]] = 0
+        mixture = (
+            np.full((n, 2), np.log(0.5)),
+            mu_x,
+            mu_y,
+            np.full((n, 2), -9),
+            np.full((n, 2), -9),
+            0 * mu_x,
+            log_pen,
+        )
+        moving = (count + 1, askew.astype(np.float32), *rest)
+        return MixtureArrays(*(np.asarray(x, np.float32) for x in mixture)), DrawingState(state.fixed, moving)
+
+    def workers(self, drawings: int) -> list[Runtime]:
+        return [self]
+
+    def encode(self, ink: FloatArray) -> Posterior:
+        raise NotImplementedError
+
+    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> Posterior:
+        raise NotImplementedError
+
+
+def drawn(runtime: OneLine, retakes: int, *, shown: bool = True) -> tuple[list[Sketch], float]:
+    """Drawings, and the share of them that are straight."""
+    codes = np.zeros((300, 1), np.float32)
+    picture = np.repeat(ink_of_points(BAR[0], INFO)[None], len(codes), axis=0) * np.float32(shown)
+    settings = SampleSettings(tries=1, retakes=retakes, max_points=100, specks=True)
+    drawings = draw_codes(runtime, codes, range(300), settings, picture)
+    return drawings, float(np.mean([np.ptp(drawing.points()[:, 1]) < 10 for drawing in drawings]))
+
+
+def test_what_misses_the_picture_is_drawn_again() -> None:
+    drawings, straight = drawn(OneLine(), 0)
+    assert 0.4 < straight < 0.6
+    drawings, straight = drawn(OneLine(), 1)
+    assert 0.68 < straight < 0.82
+    runtime = OneLine()
+    drawings, straight = drawn(runtime, 8)
+    assert straight > 0.98, "one in 512 misses nine times"
+    assert all(drawing.n_points == 2 and drawing.metadata["ended"] for drawing in drawings)
+    assert 300 * 4 < runtime.steps < 300 * 5.5, "what was drawn before a stroke is not drawn again with it"
+
+
+def test_without_a_picture_nothing_is_taken_back() -> None:
+    some, straight = drawn(OneLine(), 8, shown=False)
+    assert 0.4 < straight < 0.6
+    assert some == drawn(OneLine(), 0, shown=False)[0]
+
+
+def test_a_stroke_that_finds_no_end_is_taken_back() -> None:
+    drawings, straight = drawn(OneLine(wanders=True), 0)
+    assert np.mean([drawing.n_points == 100 for drawing in drawings]) == pytest.approx(1 - straight)
+    runtime = OneLine(wanders=True)
+    drawings, straight = drawn(runtime, 8)
+    assert straight > 0.98
+    assert runtime.steps < 300 * (4 + 1.2 * LONG)
+
+
+def test_retakes_cannot_be_below_none() -> None:
+    with pytest.raises(SettingsError, match="retakes"):
+        SampleSettings(retakes=-1)
+
+
+def test_a_drawing_is_the_same_whatever_is_drawn_beside_it(folders: dict[str, Path]) -> None:
+    rng = np.random.default_rng(2)
+    codes = rng.normal(size=(40, 8)).astype(np.float32)
+    pictures = np.stack([shades_of(render(random_sketch(rng), RasterSpec())) for _ in codes])
+    settings = SampleSettings(0.5, 1.0, 20)
+    one, two = (OnnxRuntime(folders["glimpse"], threads=threads) for threads in (1, 2))
+    drawings = draw_codes(one, codes, range(80), settings, pictures)
+    assert drawings != draw_codes(one, codes, range(80), SampleSettings(0.5, 1.0, 20, retakes=0), pictures)
+    for x, y in zip(drawings, draw_codes(two, codes, range(80), settings, pictures), strict=True):
+        np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
+    alone = draw_codes(one, codes[10:11], [20, 21], settings, pictures[10:11])
+    for x, y in zip(alone, drawings[20:22], strict=True):
+        np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
