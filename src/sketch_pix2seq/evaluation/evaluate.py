@@ -66,7 +66,7 @@ def evaluate(
     labels = np.searchsorted(np.array(used), np.array(sketches.categories)[sketches.category_ids[chosen]])
     people = [sketches[int(i)].fit() for i in chosen]
 
-    draw = DrawSettings(temperature=settings.temperature, candidates=settings.candidates)
+    draw = _drawing(settings, settings.temperature, settings.candidates)
     drawn = _drawn(model, people, 1, draw, settings.seed, tell, "redrawing")
     redrawn = [drawing for (drawing,) in drawn]
     ended = np.array([bool(drawing.metadata["ended"]) for drawing in redrawn])
@@ -206,6 +206,12 @@ def _recognition(
     )
 
 
+def _drawing(settings: EvaluateSettings, temperature: float, candidates: int = 1) -> DrawSettings:
+    return DrawSettings(
+        temperature=temperature, candidates=candidates, tries=settings.tries, retakes=settings.retakes
+    )
+
+
 def _retrieval(
     model: Model,
     people: Sequence[Sketch],
@@ -214,7 +220,7 @@ def _retrieval(
     settings: EvaluateSettings,
     tell: OnProgress,
 ) -> Retrieval:
-    draw = DrawSettings(temperature=settings.retrieval_temperature, candidates=1)
+    draw = _drawing(settings, settings.retrieval_temperature)
     drawn = _drawn(model, people, 1, draw, settings.seed + 1, tell, "redrawing for Ret@k")
     gallery = model.encode_sketches(people)
     ranks = metrics.retrieval_ranks(model.encode_sketches([drawing for (drawing,) in drawn]), gallery)
@@ -277,7 +283,7 @@ def _temperatures(
     inputs = comparable[spread(labels[comparable], settings.inputs, settings.seed)]
     found = []
     for temperature in settings.temperatures:
-        draw = replace(DrawSettings(), temperature=temperature, candidates=1)
+        draw = _drawing(settings, temperature)
         sources = [people[i] for i in inputs]
         drawn = _drawn(model, sources, settings.samples, draw, settings.seed, tell, f"temperature {temperature:g}")
         flat = [drawing for several in drawn for drawing in several]
@@ -314,7 +320,7 @@ def _healing(
     ink = model.ink_of([people[i] for i in inputs])
     order = np.concatenate([inputs, np.delete(np.arange(len(people)), inputs)])
     gallery = model.encode_sketches(people)[order]
-    draw = DrawSettings(temperature=settings.retrieval_temperature, candidates=1)
+    draw = replace(_drawing(settings, settings.retrieval_temperature), retakes=0)
     found = []
     for number, damage in enumerate(settings.damages):
         tell("healing", number, len(settings.damages))
