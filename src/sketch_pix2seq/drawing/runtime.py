@@ -65,11 +65,16 @@ class DrawingState:
         """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
         return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
 
-    def imagined(self, drawing: int) -> FloatArray | None:
-        """The ink ``(size, size)`` in 0..1 that a model with a canvas imagines of one of them; None of other models."""
+    def known(self, drawing: int) -> FloatArray | None:
+        """The ink ``(size, size)`` in 0..1 that a model with a canvas imagines of one of them, or that it looks at.
+
+        None of other models.
+        """
         if len(self.fixed) <= _IMAGINED:
             return None
-        return _array(self.fixed[_IMAGINED][drawing])
+        imagined = _array(self.fixed[_IMAGINED][drawing])
+        picture = self.select(np.array([drawing])).picture
+        return imagined if picture is None else np.maximum(imagined, picture[0])
 
     @property
     def ink(self) -> FloatArray | None:

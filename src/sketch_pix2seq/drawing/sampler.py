@@ -279,9 +279,9 @@ def _finished(
         for slot in np.flatnonzero(stop):
             rows = hand.points[slot, : hand.at[slot]]
             sketch = _sketch(rows, runtime.info.sequence, bool(pen[slot] == PEN_END))
-            imagined = None if settings.specks else hand.state.imagined(int(slot))
-            if imagined is not None:
-                sketch = without_specks(sketch, imagined, runtime.info.model.raster, given=given)
+            known = None if settings.specks else hand.state.known(int(slot))
+            if known is not None:
+                sketch = without_specks(sketch, known, runtime.info.model.raster, given=given)
             finished[int(hand.numbers[slot])] = sketch
         busy &= ~stop
         going, free = np.flatnonzero(busy), np.flatnonzero(~busy)

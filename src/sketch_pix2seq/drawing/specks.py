@@ -2,8 +2,8 @@
 
 The pen is put down for the next stroke by chance. Where it misses, the decoder, which sees around the pen what it
 imagines of the picture, lifts it at once; the miss stays on the paper. People make few strokes of that size, and where
-they do, as for an eye, the imagined picture has ink. Where it is put down on a line that is drawn already, it may draw
-that once more.
+they do, as for an eye, the imagined picture has ink, or the real one that is looked at. Where the pen is put down on a
+line that is drawn already, it may draw that once more.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 SIZE = 8.0
 """Extent in canvas units up to which a stroke can be a speck: a pixel and a half of 48."""
 INK = 0.4
-"""Imagined ink, of 1, that a place within a pixel must have for a stroke of that size to stay."""
+"""Ink, of 1, that a place within a pixel must have for a stroke of that size to stay."""
 REPEAT = 4.0
 """Canvas units: a stroke that is nowhere farther than that from the others repeats them; less than a pixel of 48."""
 
 
-def without_specks(sketch: Sketch, imagined: FloatArray, raster: RasterSpec, *, given: int = 0) -> Sketch:
+def without_specks(sketch: Sketch, known: FloatArray, raster: RasterSpec, *, given: int = 0) -> Sketch:
     """The sketch, in the frame of the model's canvas, without specks and repeats; one of specks alone stays as it is.
 
-    imagined: the ink ``(size, size)`` in 0..1 that the model imagines. given: points at the beginning that were not
-    drawn by the model; strokes that have one of them stay. Of strokes that repeat each other, the first stays.
+    known: the ink ``(size, size)`` in 0..1 that the model imagines or looks at. given: points at the beginning that
+    were not drawn by the model; strokes that have one of them stay. Of strokes that repeat each other, the first stays.
     """
     ends = np.cumsum([len(stroke) for stroke in sketch.strokes])
     tiny = [bool(np.ptp(stroke, axis=0).max() <= SIZE) for stroke in sketch.strokes]
@@ -34,7 +34,7 @@ def without_specks(sketch: Sketch, imagined: FloatArray, raster: RasterSpec, *, 
     cleaned = [
         at
         for at, stroke in enumerate(sketch.strokes)
-        if own[at] or not tiny[at] or not _is_speck(stroke, imagined, raster)
+        if own[at] or not tiny[at] or not _is_speck(stroke, known, raster)
     ]
     if not cleaned:
         return sketch
@@ -44,11 +44,11 @@ def without_specks(sketch: Sketch, imagined: FloatArray, raster: RasterSpec, *, 
     return Sketch(tuple(kept), sketch.category, sketch.metadata)
 
 
-def _is_speck(stroke: FloatArray, imagined: FloatArray, raster: RasterSpec) -> bool:
+def _is_speck(stroke: FloatArray, known: FloatArray, raster: RasterSpec) -> bool:
     middle = stroke.mean(axis=0, dtype=np.float64)
     pixel = (middle - CANVAS_SIZE / 2) * raster.pixels_per_unit + (raster.size - 1) / 2
     column, row = np.clip(np.rint(pixel), 0, raster.size - 1).astype(int)
-    around = imagined[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+    around = known[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
     return bool(around.max() < INK)
 
 

@@ -207,9 +207,7 @@ def _recognition(
 
 
 def _drawing(settings: EvaluateSettings, temperature: float, candidates: int = 1) -> DrawSettings:
-    return DrawSettings(
-        temperature=temperature, candidates=candidates, tries=settings.tries, retakes=settings.retakes
-    )
+    return DrawSettings(temperature=temperature, candidates=candidates, tries=settings.tries, retakes=settings.retakes)
 
 
 def _retrieval(

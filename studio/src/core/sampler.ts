@@ -124,6 +124,7 @@ export async function drawOn(
   const cell = (drawing: number, row: number): number => (drawing * maxPoints + row) * DRAWN;
   const { raster, sequence } = runtime.info;
   const imagined = begun.state.fixed[IMAGINED]?.data;
+  const looked = picturesOf(begun.state, n);
   const inks = tries > 1 ? inksOf(begun.state, n) : null;
   const soFar = (index: number): Drawing => {
     const drawn = table.subarray(cell(index, 0), cell(index, lengths[index]!));
@@ -131,7 +132,9 @@ export async function drawOn(
     const whole = ended[index] === 1 || lengths[index] === maxPoints;
     if (imagined === undefined) return { strokes, ended: ended[index] === 1 };
     const pixels = raster.size * raster.size;
-    const ink = imagined.subarray(index * pixels, (index + 1) * pixels);
+    const picture = looked?.[index];
+    const ink = imagined.slice(index * pixels, (index + 1) * pixels);
+    picture?.forEach((value, pixel) => (ink[pixel] = Math.max(ink[pixel]!, value)));
     // The stroke that is being drawn may still become a line.
     const [done, now] = whole ? [strokes, []] : [strokes.slice(0, -1), strokes.slice(-1)];
     return { strokes: [...withoutSpecks(done, ink, raster, given), ...now], ended: ended[index] === 1 };
@@ -157,8 +160,7 @@ export async function drawOn(
   const placed = (drawing: number): Point[][] => {
     return placesOf(table.subarray(cell(drawing, 0), cell(drawing, lengths[drawing]!)), sequence.scale);
   };
-  const pictures = retakes > 0 ? picturesOf(begun.state, n) : null;
-  const takes = pictures?.map((picture, index): Take => {
+  const takes = (retakes > 0 ? looked : null)?.map((picture, index): Take => {
     const [moving, left] = [movingOf(state, index), picture.some((value) => value > 0) ? retakes : 0];
     const paper = inkOnPaper(given > 0 ? placed(index) : [], raster);
     return { picture, paper, moving, row: rowAt(rows, index).slice(), at: given, left, taken: 0 };

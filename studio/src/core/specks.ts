@@ -4,18 +4,18 @@ import type { Point, Stroke } from "./types";
 
 /** Extent in canvas units up to which a stroke can be a speck. */
 const SIZE = 8;
-/** Imagined ink, of 1, that a place within a pixel must have for a stroke of that size to stay. */
+/** Ink, of 1, that a place within a pixel must have for a stroke of that size to stay. */
 const INK = 0.4;
 /** Canvas units: a stroke that is nowhere farther than that from the others repeats them. */
 const REPEAT = 4;
 
 /**
  * Strokes in the frame of the model's canvas without specks and repeats, which a decoder leaves where it set the pen
- * down in vain: `drawing/specks.py`, number for number. Strokes with one of the first `given` points stay.
+ * down in vain: `drawing/specks.py`, number for number. Known is the ink that it imagines or looks at. Strokes with one of the first `given` points stay.
  */
 export function withoutSpecks(
   strokes: readonly Stroke[],
-  imagined: Float32Array,
+  known: Float32Array,
   raster: RasterSpec,
   given: number,
 ): readonly Stroke[] {
@@ -23,7 +23,7 @@ export function withoutSpecks(
   const cleaned = strokes.flatMap((stroke) => {
     const isOwn = begin < given;
     begin += stroke.length;
-    return isOwn || !isTiny(stroke) || !isSpeck(stroke, imagined, raster) ? [{ stroke, isOwn }] : [];
+    return isOwn || !isTiny(stroke) || !isSpeck(stroke, known, raster) ? [{ stroke, isOwn }] : [];
   });
   if (cleaned.length === 0) return strokes;
   for (let at = cleaned.length - 1; at >= 0; at--) {
@@ -56,7 +56,7 @@ function isTiny(stroke: Stroke): boolean {
   });
 }
 
-function isSpeck(stroke: Stroke, imagined: Float32Array, raster: RasterSpec): boolean {
+function isSpeck(stroke: Stroke, known: Float32Array, raster: RasterSpec): boolean {
   const middle: Point = [mean(stroke, 0), mean(stroke, 1)];
   const { size } = raster;
   const pixels = (size - 1 - 2 * raster.margin) / CANVAS_SIZE;
@@ -66,7 +66,7 @@ function isSpeck(stroke: Stroke, imagined: Float32Array, raster: RasterSpec): bo
   let most = 0;
   for (let y = Math.max(0, row - 1); y <= Math.min(size - 1, row + 1); y++) {
     for (let x = Math.max(0, column - 1); x <= Math.min(size - 1, column + 1); x++) {
-      most = Math.max(most, imagined[y * size + x]!);
+      most = Math.max(most, known[y * size + x]!);
     }
   }
   return most < INK;
