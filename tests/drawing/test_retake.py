@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points
+from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points, missing_ink
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime, Posterior, Runtime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import SettingsError
@@ -27,7 +27,7 @@ BAR = np.array([[[-12.75, 0, 0], [25.5, 0, 1]]], np.float32)
 def takes_of(picture: FloatArray, left: int = 8) -> Takes:
     one = np.zeros((1, SIZE, SIZE), np.float32)
     zero = np.zeros(1, np.int64)
-    return Takes(picture[None], one, DrawingState((), ()), one[:, 0, :5], zero, zero + left, zero)
+    return Takes(picture[None], one, DrawingState((), ()), one[:, 0, :5], zero, zero + left, zero, np.zeros(1))
 
 
 def test_ink_of_points_is_the_renderers() -> None:
@@ -70,16 +70,29 @@ def test_less_is_asked_of_a_stroke_after_each_attempt() -> None:
     assert worth[-1]
 
 
+def test_missing_ink_is_what_is_more_than_a_pixel_away() -> None:
+    (bar,) = BAR
+    picture, nothing = ink_of_points(bar, INFO), np.zeros((SIZE, SIZE), np.float32)
+    assert missing_ink(picture, nothing) == pytest.approx(float(np.square(picture).sum()))
+    assert missing_ink(picture, picture) == 0
+    near = bar + np.array([[0, 0.4, 0], [0, 0, 0]], np.float32)
+    assert missing_ink(picture, ink_of_points(near, INFO)) < 0.05 * missing_ink(picture, nothing)
+    half = bar * np.array([[1, 1, 1], [0.5, 1, 1]], np.float32)
+    share = missing_ink(picture, ink_of_points(half, INFO)) / missing_ink(picture, nothing)
+    assert share == pytest.approx(0.5, abs=0.05)
+
+
 class OneLine:
     """Draws one line from the left of the canvas: straight on or askew, each half of the time.
 
-    wanders: whether it finds no end where it went askew.
+    wanders: whether it finds no end where it went askew. lines: how many it draws, one below the other, of which it
+    likes to leave out all but the first.
     """
 
     info = INFO
 
-    def __init__(self, *, wanders: bool = False) -> None:
-        self.wanders = wanders
+    def __init__(self, *, wanders: bool = False, lines: int = 1) -> None:
+        self.wanders, self.lines = wanders, lines
         self.steps = 0
 
     def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
@@ -95,12 +108,14 @@ class OneLine:
         count, askew, *rest = state.moving
         askew = askew + (np.abs(rows[:, 1:2]) > 5)
         n = len(rows)
-        first, lost = count == 0, (askew > 0) & self.wanders
-        mu_x = np.where(first, -12.75, np.where(count == 1, 25.5, 0.01)) + np.zeros((n, 2))
-        mu_y = np.where(count == 1, [[0.0, 10.0]], 0.0)
-        pen = np.where(count == 1, 1, 2) * (~first & ~lost)
+        line, lost = count % 2 == 1, (askew > 0) & self.wanders
+        more = (count == 2) & (self.lines == 2)
+        mu_x = np.where(count == 0, -12.75, np.where(line, 25.5, np.where(more, -25.5, 0.01))) + np.zeros((n, 2))
+        mu_y = np.where(line, [[0.0, 10.0]], np.where(more, 6.0, 0.0))
+        pen = np.where(line, 1, 2 * (count > 0)) * ~lost
         log_pen = np.full((n, 3), -100.0)
         log_pen[np.arange(n), pen[:, 0]] = 0
+        log_pen[more[:, 0], 0] = -9
         mixture = (
             np.full((n, 2), np.log(0.5)),
             mu_x,
@@ -124,12 +139,13 @@ class OneLine:
 
 
 def drawn(runtime: OneLine, retakes: int, *, shown: bool = True) -> tuple[list[Sketch], float]:
-    """Drawings, and the share of them that are straight."""
+    """Drawings, and the share of them in which the first line is straight."""
     codes = np.zeros((300, 1), np.float32)
-    picture = np.repeat(ink_of_points(BAR[0], INFO)[None], len(codes), axis=0) * np.float32(shown)
+    bars = BAR[0] if runtime.lines == 1 else np.concatenate([BAR[0], [[-25.5, 6, 0], [25.5, 0, 1]]]).astype(np.float32)
+    picture = np.repeat(ink_of_points(bars, INFO)[None], len(codes), axis=0) * np.float32(shown)
     settings = SampleSettings(tries=1, retakes=retakes, max_points=100, specks=True)
     drawings = draw_codes(runtime, codes, range(300), settings, picture)
-    return drawings, float(np.mean([np.ptp(drawing.points()[:, 1]) < 10 for drawing in drawings]))
+    return drawings, float(np.mean([np.ptp(drawing.strokes[0][:, 1]) < 10 for drawing in drawings]))
 
 
 def test_what_misses_the_picture_is_drawn_again() -> None:
@@ -142,6 +158,16 @@ def test_what_misses_the_picture_is_drawn_again() -> None:
     assert straight > 0.98, "one in 512 misses nine times"
     assert all(drawing.n_points == 2 and drawing.metadata["ended"] for drawing in drawings)
     assert 300 * 4 < runtime.steps < 300 * 5.5, "what was drawn before a stroke is not drawn again with it"
+
+
+def test_a_drawing_does_not_end_while_ink_is_missing() -> None:
+    drawings, _ = drawn(OneLine(lines=2), 0)
+    assert {len(drawing) for drawing in drawings} == {1}
+    drawings, _ = drawn(OneLine(lines=2), 8)
+    assert np.mean([len(drawing) == 2 for drawing in drawings]) == pytest.approx(1 - 1 / 16, abs=0.04), (
+        "after four strokes that went askew it may end as it likes to"
+    )
+    assert all(drawing.metadata["ended"] for drawing in drawings)
 
 
 def test_without_a_picture_nothing_is_taken_back() -> None:

@@ -2,20 +2,22 @@
 
 A person who copies a picture sees whether a stroke went where it should, and rubs it out if not. So does the sampler:
 it compares the ink before and after each stroke with the picture's, and where the stroke brings the drawing too little
-nearer, goes back to where the stroke began, decoder and all, and draws another.
+nearer, goes back to where the stroke began, decoder and all, and draws another. Nor does a drawing end while ink is
+missing, unless strokes for it have failed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.runtime import DrawingState
 from sketch_pix2seq.model.folder import ModelInfo
 from sketch_pix2seq.raster import render_fitted, shades_of
-from sketch_pix2seq.sketch import FloatArray
+from sketch_pix2seq.sketch import DoubleArray, FloatArray
 
 LONG = 60
 """Points from which on a stroke is a scribble."""
@@ -24,6 +26,8 @@ _EXACT = 0.9
 
 _LEAST = 0.3
 """What it must bring besides, in pixels of ink: a dot brings about one, a repeat nothing."""
+_MISSING = 0.3
+"""Missing ink that is worth a stroke."""
 
 
 @dataclass
@@ -44,17 +48,20 @@ class Takes:
     """How often the next stroke can be taken back, ``(n,)``."""
     taken: NDArray[np.int64]
     """Strokes that were taken back so far, ``(n,)``."""
+    missing: DoubleArray
+    """Ink of the picture that is more than a pixel from the paper's, ``(n,)``."""
 
     def select(self, slots: NDArray[np.integer]) -> Takes:
         """The drawings in these slots alone."""
         arrays = (self.picture[slots], self.paper[slots], self.state.select(slots), self.rows[slots])
-        return Takes(*arrays, self.at[slots], self.left[slots], self.taken[slots])
+        return Takes(*arrays, self.at[slots], self.left[slots], self.taken[slots], self.missing[slots])
 
     def put(self, slots: NDArray[np.integer], other: Takes) -> None:
         """Others in these slots."""
         self.state.put(slots, other.state)
         self.picture[slots], self.paper[slots], self.rows[slots] = other.picture, other.paper, other.rows
         self.at[slots], self.left[slots], self.taken[slots] = other.at, other.left, other.taken
+        self.missing[slots] = other.missing
 
     def after(self, slot: int, points: FloatArray, info: ModelInfo) -> FloatArray:
         """The paper of one drawing when the stroke that ends the points ``(k, 3)`` is on it, too."""
@@ -70,6 +77,16 @@ class Takes:
         gain = float(np.square(before - picture).sum() - np.square(after - picture).sum())
         laid = float(np.square(after - before).sum())
         return gain > (_LEAST + _EXACT * laid) * int(self.left[slot]) / retakes
+
+    def lack(self, at: NDArray[np.int64], retakes: int) -> NDArray[np.bool_]:
+        """Which drawings, that have so many points, stand between two strokes, and should not end there yet."""
+        return np.asarray((self.missing > _MISSING) & (self.at == at) & (self.left > retakes // 2))
+
+
+def missing_ink(picture: FloatArray, paper: FloatArray) -> float:
+    """Ink, as the sum of its squares, of a picture ``(size, size)`` that is more than a pixel from the paper's."""
+    around = cv2.dilate(paper, np.ones((3, 3), np.uint8))
+    return float(np.square(np.maximum(picture - around, 0)).sum())
 
 
 def ink_of_points(points: FloatArray, info: ModelInfo, first: int = 0) -> FloatArray:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.aim import aim
 from sketch_pix2seq.drawing.density import log_density
-from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points
+from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points, missing_ink
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
 from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.errors import SettingsError
@@ -231,7 +231,8 @@ def _begun(
             paper[drawing] = ink_of_points(points[drawing, :given], info)
         left = np.where(picture.any(axis=(1, 2)), settings.retakes, 0)
         before = begun.state.moves.select(np.arange(n))
-        takes = Takes(picture, paper, before, rows.copy(), at.copy(), left, np.zeros(n, np.int64))
+        missing = np.array([missing_ink(*both) for both in zip(picture, paper, strict=True)])
+        takes = Takes(picture, paper, before, rows.copy(), at.copy(), left, np.zeros(n, np.int64), missing)
     return _Hand(numbers, begun.state, rows, points, at, ink, chances, takes)
 
 
@@ -274,6 +275,8 @@ def _finished(
         chance = hand.chances[slots, hand.at]
         log_pen = mixture.log_pen.copy()
         log_pen[hand.at == 0, PEN_END] = -np.inf  # every drawing has a point
+        if hand.takes is not None:
+            log_pen[hand.takes.lack(hand.at, settings.retakes), PEN_END] = -np.inf
         pen = _choose(log_pen, chance[:, _PEN], settings.pen_temperature)
         stop = busy & ((pen == PEN_END) | (hand.at == settings.max_points))
         for slot in np.flatnonzero(stop):
@@ -323,6 +326,7 @@ def _take_back(
             gone.append(slot)
         else:
             takes.paper[slot] = paper
+            takes.missing[slot] = missing_ink(takes.picture[slot], paper)
             takes.left[slot] = settings.retakes * takes.picture[slot].any()
             finished.append(slot)
     if finished:

@@ -9,6 +9,8 @@ export const LONG = 60;
 const EXACT = 0.9;
 /** What it must bring besides, in pixels of ink: a dot brings about one, a repeat nothing. */
 const LEAST = 0.3;
+/** Missing ink that is worth a stroke. */
+const MISSING = 0.3;
 
 /** Where one drawing stood when its last stroke was finished, and the picture it looks at: `drawing/retake.py`. */
 export interface Take {
@@ -26,6 +28,8 @@ export interface Take {
   left: number;
   /** Strokes that were taken back so far. */
   taken: number;
+  /** Ink of the picture that is more than a pixel from the paper's. */
+  missing: number;
 }
 
 /** Ink in 0..1 of strokes in canvas units from the centre. */
@@ -46,6 +50,21 @@ export function isWorthIt({ picture, paper, left }: Take, after: Float32Array, r
     laid += (after[pixel]! - paper[pixel]!) ** 2;
   });
   return gain > ((LEAST + EXACT * laid) * left) / retakes;
+}
+
+/** Whether a drawing with so many points stands between two strokes, and should not end there yet. */
+export function lacks({ missing, at, left }: Take, points: number, retakes: number): boolean {
+  return missing > MISSING && at === points && left > Math.floor(retakes / 2);
+}
+
+/** Ink, as the sum of its squares, of a picture that is more than a pixel from the paper's. */
+export function missingInk(picture: Float32Array, paper: Float32Array, { size }: RasterSpec): number {
+  const most = (values: Float32Array, at: number, stride: number, place: number): number =>
+    Math.max(values[at]!, place > 0 ? values[at - stride]! : 0, place < size - 1 ? values[at + stride]! : 0);
+  const across = paper.map((_, pixel) => most(paper, pixel, 1, pixel % size));
+  return picture.reduce((sum, wanted, pixel) => {
+    return sum + Math.max(0, wanted - most(across, pixel, size, Math.floor(pixel / size))) ** 2;
+  }, 0);
 }
 
 /** The drawing's last stroke stays: the next one begins from here. */

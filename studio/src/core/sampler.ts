@@ -1,7 +1,7 @@
 import { aim, type Sight } from "./aim";
 import { CANVAS_SIZE } from "./geometry";
 import { Streams } from "./random";
-import { inkOnPaper, isWorthIt, keepStroke, LONG, movingOf, rowAt, type Take, takeBack } from "./retake";
+import { inkOnPaper, isWorthIt, keepStroke, lacks, LONG, missingInk, movingOf, rowAt, type Take, takeBack } from "./retake";
 import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
 import type { State, Turn } from "./runtime";
 import { withoutSpecks } from "./specks";
@@ -163,7 +163,8 @@ export async function drawOn(
   const takes = (retakes > 0 ? looked : null)?.map((picture, index): Take => {
     const [moving, left] = [movingOf(state, index), picture.some((value) => value > 0) ? retakes : 0];
     const paper = inkOnPaper(given > 0 ? placed(index) : [], raster);
-    return { picture, paper, moving, row: rowAt(rows, index).slice(), at: given, left, taken: 0 };
+    const missing = missingInk(picture, paper, raster);
+    return { picture, paper, moving, row: rowAt(rows, index).slice(), at: given, left, taken: 0, missing };
   });
   /** The last stroke of a drawing stays, or goes where it does not lie on the picture or finds no end. */
   const judge = (take: Take, drawing: number, state: State, index: number, row: Float32Array): void => {
@@ -179,6 +180,7 @@ export async function drawOn(
     } else if (after !== null) {
       keepStroke(take, after, state, index, row);
       take.at = lengths[drawing]!;
+      take.missing = missingInk(take.picture, after, raster);
       take.left = take.picture.some((value) => value > 0) ? retakes : 0;
     }
   };
@@ -192,8 +194,9 @@ export async function drawOn(
     const next = new Float32Array(going.length * ROW);
     going.forEach((drawing, i) => {
       const row = lengths[drawing]!;
-      if (row === 0) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
-      const origin = (takes?.[drawing]!.taken ?? 0) * RETAKEN;
+      const take = takes?.[drawing];
+      if (row === 0 || (take && lacks(take, row, retakes))) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
+      const origin = (take?.taken ?? 0) * RETAKEN;
       const chance = (use: number): number => streams.uniform(drawing, origin + row * USES + use);
       const pen = choose(mixture.logPen, i * PEN_STATES, PEN_STATES, chance(PEN_USE), penTemperature);
       if (pen === Pen.end) {
@@ -222,7 +225,7 @@ export async function drawOn(
         next[at + 2 + pen] = 1;
         table.set([next[at]!, next[at + 1]!, pen === Pen.up ? 1 : 0], cell(drawing, row));
         lengths[drawing] = row + 1;
-        if (takes !== undefined) judge(takes[drawing]!, drawing, state, i, next.subarray(at, at + ROW));
+        if (take) judge(take, drawing, state, i, next.subarray(at, at + ROW));
       }
     });
     rows = next.subarray(0, kept.length * ROW);

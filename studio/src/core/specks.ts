@@ -11,7 +11,8 @@ const REPEAT = 4;
 
 /**
  * Strokes in the frame of the model's canvas without specks and repeats, which a decoder leaves where it set the pen
- * down in vain: `drawing/specks.py`, number for number. Known is the ink that it imagines or looks at. Strokes with one of the first `given` points stay.
+ * down in vain: `drawing/specks.py`, number for number. `known` is the ink that it imagines or looks at. Strokes with
+ * one of the first `given` points stay.
  */
 export function withoutSpecks(
   strokes: readonly Stroke[],
