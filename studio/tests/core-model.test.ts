@@ -4,6 +4,7 @@ import { Atlas, meanSquare } from "../src/core/atlas";
 import { boundsOf, frameOf, pointCount } from "../src/core/geometry";
 import { Model } from "../src/core/model";
 import { Prior } from "../src/core/prior";
+import { render } from "../src/core/raster";
 import { begin, drawOn, selectBegun } from "../src/core/sampler";
 import { DEFAULT_SETTINGS, type Drawing } from "../src/core/types";
 import type { OnnxRuntime } from "../src/engine/onnx";
@@ -76,10 +77,22 @@ describe("the bundled model draws as in Python", { timeout: 180_000 }, () => {
 
   it("while it looks at the picture", async () => {
     const { seed, ink, drawings } = cases.seen;
-    const settings = { ...DEFAULT_SETTINGS, candidates: 1 };
+    const settings = { ...DEFAULT_SETTINGS, candidates: 1, retakes: 0 };
     const picture = Float32Array.from(ink.flat(), (value) => value / 255);
     const [found] = await model.drawCodes([each[0]!], { samples: 2, seed, settings }, {}, [picture]);
     found!.forEach((drawing, index) => expectSame(drawing, drawings[index]!));
+  });
+
+  it("and takes back what misses it", async () => {
+    const picture = Float32Array.from(cases.seen.ink.flat(), (value) => value / 255);
+    const apart = async (retakes: number): Promise<number> => {
+      const settings = { ...DEFAULT_SETTINGS, candidates: 1, retakes };
+      const [found] = await model.drawCodes([each[0]!], { samples: 6, seed: 1, settings }, {}, [picture]);
+      const inks = found!.map((drawing) => render(drawing));
+      const errors = inks.map((ink) => ink.reduce((sum, value, at) => sum + (value / 255 - picture[at]!) ** 2, 0));
+      return errors.reduce((sum, error) => sum + error, 0) / errors.length;
+    };
+    expect(await apart(8)).toBeLessThan(0.9 * (await apart(0)));
   });
 
   it("and keeps the same of several candidates", async () => {

@@ -6,6 +6,7 @@ import { numbers, readNpz, texts } from "../src/core/npz";
 import { Prior } from "../src/core/prior";
 import { drawingSeeds, mixed, Normals, Streams, uniform } from "../src/core/random";
 import { DEFAULT_RASTER, render } from "../src/core/raster";
+import { broughtBy, inkOnPaper, missingInk } from "../src/core/retake";
 import { Pen, readConfig, selectState } from "../src/core/runtime";
 import { begin, choose, drawOn } from "../src/core/sampler";
 import { withoutSpecks } from "../src/core/specks";
@@ -129,6 +130,31 @@ describe("specks and repeats", () => {
       expect(kept.map((stroke) => strokes.indexOf(stroke))).toEqual(left);
     },
   );
+});
+
+describe("strokes that are taken back", () => {
+  interface TakeCase {
+    picture: Stroke[];
+    stroke: Stroke;
+    missing: number;
+    gain: number;
+    laid: number;
+  }
+
+  it("bring what they bring in Python, but for the last bits of the ink", () => {
+    const cases = golden<TakeCase[]>("takes");
+    for (const { picture, stroke, missing, gain, laid } of cases) {
+      const [wanted, before, alone] = [picture, picture.slice(0, 1), [stroke]].map((strokes) => {
+        return inkOnPaper(strokes, DEFAULT_RASTER);
+      }) as [Float32Array, Float32Array, Float32Array];
+      const brought = broughtBy(wanted, before, alone.map((value, pixel) => Math.max(value, before[pixel]!)));
+      expect(Math.abs(brought.gain - gain)).toBeLessThan(0.03 * laid + 0.3);
+      expect(Math.abs(brought.laid - laid)).toBeLessThan(0.03 * laid + 0.3);
+      expect(Math.abs(missingInk(wanted, before, DEFAULT_RASTER) - missing)).toBeLessThan(0.03 * missing + 0.3);
+    }
+    expect(cases.some(({ gain, laid }) => gain > 0.9 * laid)).toBe(true);
+    expect(cases.some(({ gain }) => gain < 0)).toBe(true);
+  });
 });
 
 describe("the sampler", () => {

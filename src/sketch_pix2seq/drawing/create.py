@@ -289,8 +289,7 @@ def healing(
     ink = model.ink_of(sketches)
     inputs = np.stack([damaged(ink, damage, seed=seed) for damage in damages], axis=1)  # picture, damage, y, x
     shown = inputs.reshape(-1, *ink.shape[1:])
-    codes, patient = model.encode_ink(shown), replace(settings, retakes=0)  # where ink is missing, none can be hit
-    drawn = iter(model.draw_codes(codes, samples, pictures=shown, seed=seed, settings=patient))
+    drawn = iter(model.draw_codes(model.encode_ink(shown), samples, pictures=shown, seed=seed, settings=settings))
     groups = []
     taken: set[str] = set()
     for picture, sketch, own in zip(pictures, sketches, inputs, strict=True):

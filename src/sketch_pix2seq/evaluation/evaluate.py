@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -318,7 +317,7 @@ def _healing(
     ink = model.ink_of([people[i] for i in inputs])
     order = np.concatenate([inputs, np.delete(np.arange(len(people)), inputs)])
     gallery = model.encode_sketches(people)[order]
-    draw = replace(_drawing(settings, settings.retrieval_temperature), retakes=0)
+    draw = _drawing(settings, settings.retrieval_temperature)
     found = []
     for number, damage in enumerate(settings.damages):
         tell("healing", number, len(settings.damages))

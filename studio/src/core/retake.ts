@@ -43,13 +43,23 @@ export function inkOnPaper(strokes: readonly (readonly Point[])[], raster: Raste
 
 /** Whether a stroke brings a drawing near enough to its picture, of which `after` is the paper with it. */
 export function isWorthIt({ picture, paper, left }: Take, after: Float32Array, retakes: number): boolean {
+  const { gain, laid } = broughtBy(picture, paper, after);
+  return gain > ((LEAST + EXACT * laid) * left) / retakes;
+}
+
+/** By how much paper came nearer to a picture, and the ink that was laid; both as sums of squares. */
+export function broughtBy(
+  picture: Float32Array,
+  before: Float32Array,
+  after: Float32Array,
+): { readonly gain: number; readonly laid: number } {
   let gain = 0;
   let laid = 0;
   picture.forEach((wanted, pixel) => {
-    gain += (paper[pixel]! - wanted) ** 2 - (after[pixel]! - wanted) ** 2;
-    laid += (after[pixel]! - paper[pixel]!) ** 2;
+    gain += (before[pixel]! - wanted) ** 2 - (after[pixel]! - wanted) ** 2;
+    laid += (after[pixel]! - before[pixel]!) ** 2;
   });
-  return gain > ((LEAST + EXACT * laid) * left) / retakes;
+  return { gain, laid };
 }
 
 /** Whether a drawing with so many points stands between two strokes, and should not end there yet. */
