@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from sketch_pix2seq.drawing.runtime import Posterior, Runtime
 from sketch_pix2seq.model.export import write_folder
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.sequence import SequenceSpec
+from sketch_pix2seq.sketch import FloatArray
 
 TINY = {"z_size": 8, "encoder_size": 64, "decoder_size": 24, "mixtures": 3, "canvas_channels": 8}
 KINDS = {
@@ -37,6 +39,19 @@ KINDS = {
         **TINY,  # type: ignore[arg-type]
     ),
 }
+
+
+class BlindRuntime:
+    """What scripted runtimes share: one thread, and nothing to see with."""
+
+    def workers(self: Runtime, drawings: int) -> list[Runtime]:
+        return [self]
+
+    def encode(self, ink: FloatArray) -> Posterior:
+        raise NotImplementedError
+
+    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> Posterior:
+        raise NotImplementedError
 
 
 def fixed_network(settings: ModelSettings) -> Network:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points, missing_ink
-from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime, Posterior, Runtime
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.model.folder import ModelInfo
@@ -17,6 +17,7 @@ from sketch_pix2seq.raster import RasterSpec, render, shades_of
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sketch import FloatArray, Sketch
 from tests.conftest import random_sketch
+from tests.drawing.conftest import BlindRuntime
 
 INFO = ModelInfo(ModelSettings(glimpse=5), SequenceSpec("centre", 10.0))
 SIZE = RasterSpec().size
@@ -82,7 +83,7 @@ def test_missing_ink_is_what_is_more_than_a_pixel_away() -> None:
     assert share == pytest.approx(0.5, abs=0.05)
 
 
-class OneLine:
+class OneLine(BlindRuntime):
     """Draws one line from the left of the canvas: straight on or askew, each half of the time.
 
     wanders: whether it finds no end where it went askew. lines: how many it draws, one below the other, of which it
@@ -127,15 +128,6 @@ class OneLine:
         )
         moving = (count + 1, askew.astype(np.float32), *rest)
         return MixtureArrays(*(np.asarray(x, np.float32) for x in mixture)), DrawingState(state.fixed, moving)
-
-    def workers(self, drawings: int) -> list[Runtime]:
-        return [self]
-
-    def encode(self, ink: FloatArray) -> Posterior:
-        raise NotImplementedError
-
-    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> Posterior:
-        raise NotImplementedError
 
 
 def drawn(runtime: OneLine, retakes: int, *, shown: bool = True) -> tuple[list[Sketch], float]:

@@ -10,7 +10,7 @@ import pytest
 from sketch_pix2seq.drawing import sampler
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime, Posterior, Runtime
+from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime
 from sketch_pix2seq.drawing.sampler import SampleSettings, begin, draw_codes, draw_on
 from sketch_pix2seq.errors import PictureError, SettingsError, SketchError
 from sketch_pix2seq.evaluation.likelihood import likelihood
@@ -19,12 +19,12 @@ from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.sequence import PEN_END, SequenceSpec, rows_of
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 from tests.conftest import random_sketch
-from tests.drawing.conftest import KINDS
+from tests.drawing.conftest import KINDS, BlindRuntime
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
 
-class Constant:
+class Constant(BlindRuntime):
     """A runtime whose mixture never changes: its samples must follow it."""
 
     info = ModelInfo(ModelSettings(), SequenceSpec("centre", 1.0))
@@ -52,15 +52,6 @@ class Constant:
     def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
         self.widths.append(len(rows))
         return MixtureArrays(*(np.repeat(x, len(rows), axis=0) for x in self.mixture)), state
-
-    def workers(self, drawings: int) -> list[Runtime]:
-        return [self]
-
-    def encode(self, ink: FloatArray) -> Posterior:
-        raise NotImplementedError
-
-    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> Posterior:
-        raise NotImplementedError
 
 
 @pytest.mark.parametrize("tau", [1.0, 0.25])

@@ -23,7 +23,6 @@ LONG = 60
 """Points from which on a stroke is a scribble."""
 _EXACT = 0.9
 """What a stroke must bring, of what it brings at most, which is all that it lays; less and less after each attempt."""
-
 _LEAST = 0.3
 """What it must bring besides, in pixels of ink: a dot brings about one, a repeat nothing."""
 _MISSING = 0.3

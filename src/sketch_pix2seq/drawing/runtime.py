@@ -73,7 +73,7 @@ class DrawingState:
         if len(self.fixed) <= _IMAGINED:
             return None
         imagined = _array(self.fixed[_IMAGINED][drawing])
-        picture = self.select(np.array([drawing])).picture
+        picture = DrawingState(tuple(x[drawing : drawing + 1] for x in self.fixed), ()).picture
         return imagined if picture is None else np.maximum(imagined, picture[0])
 
     @property
