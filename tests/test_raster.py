@@ -37,6 +37,19 @@ def test_a_dot_leaves_ink_and_no_strokes_leave_none() -> None:
     assert render(Sketch(()), RasterSpec()).max() == 0
 
 
+@pytest.mark.parametrize("size", [0.01, 0.1, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("points", [2, 5])
+def test_a_stroke_smaller_than_a_pixel_leaves_as_much_ink_as_a_dot(size: float, points: int) -> None:
+    spec, ends = RasterSpec(), np.array([points])
+    along = np.linspace(-0.5, 0.5, points) * size / spec.pixels_per_unit
+    dot = render_fitted(np.full((points, 2), 20, np.float32), ends, spec).sum(dtype=int)
+    for angle in np.linspace(0, np.pi, 7):
+        stroke = 20 + np.stack([np.cos(angle) * along, np.sin(angle) * along], axis=1)
+        ink = render_fitted(stroke.astype(np.float32), ends, spec)
+        assert ink.sum(dtype=int) == pytest.approx(dot, rel=0.2)
+        assert ink.max() > 90
+
+
 def test_strokes_are_not_joined() -> None:
     apart = Sketch((np.array([[0, 0], [255, 0]]), np.array([[0, 255], [255, 255]])))
     ink = render(apart, RasterSpec())

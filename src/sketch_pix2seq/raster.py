@@ -133,8 +133,14 @@ def _draw(strokes: Sequence[NDArray[np.floating]], spec: RasterSpec) -> NDArray[
 
 
 def _visible(stroke: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The stroke; a dot, of which OpenCV draws nothing or something by its place, as a line of one pixel."""
-    if len(stroke) > 2 or (stroke[0] != stroke[-1]).any():
+    """The stroke; if it is smaller than a pixel, of which OpenCV may draw nothing, as large as one."""
+    low, high = stroke.min(axis=0), stroke.max(axis=0)
+    size = float(np.hypot(*(high - low)))
+    if size >= 1:
         return stroke
-    dash: NDArray[np.floating] = stroke[0] + np.array([[-0.5, 0.0], [0.5, 0.0]])
-    return dash
+    middle = (low + high) / 2
+    if size == 0:
+        dash: NDArray[np.floating] = middle + np.array([[-0.5, 0.0], [0.5, 0.0]])
+        return dash
+    grown: NDArray[np.floating] = middle + (stroke - middle) / size
+    return grown

@@ -48,18 +48,30 @@ export function renderPixels(strokes: readonly Stroke[], { size, line }: RasterS
   return Uint8Array.from(ink, (value) => Math.round(255 * value));
 }
 
-/** The stroke on its grid; a dot as a line of one pixel. */
+/** The stroke on its grid; one smaller than a pixel as large as one. */
 function visible(stroke: Stroke): Stroke {
-  const [first, last] = [stroke[0], stroke[stroke.length - 1]];
-  if (first === undefined || last === undefined) return [];
-  const isDot = stroke.length <= 2 && first[0] === last[0] && first[1] === last[1];
-  const shown: Stroke = isDot
-    ? [
-        [first[0] - 0.5, first[1]],
-        [first[0] + 0.5, first[1]],
-      ]
-    : stroke;
-  return shown.map(([x, y]) => [Math.round(x * FRACTION) / FRACTION, Math.round(y * FRACTION) / FRACTION]);
+  if (stroke.length === 0) return [];
+  return grown(stroke).map(([x, y]) => [Math.round(x * FRACTION) / FRACTION, Math.round(y * FRACTION) / FRACTION]);
+}
+
+function grown(stroke: Stroke): Stroke {
+  const [left, right] = extent(stroke.map(([x]) => x));
+  const [top, bottom] = extent(stroke.map(([, y]) => y));
+  const size = Math.hypot(right - left, bottom - top);
+  if (size >= 1) return stroke;
+  const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+  if (size > 0) return stroke.map((point): Point => [x + (point[0] - x) / size, y + (point[1] - y) / size]);
+  return [
+    [x - 0.5, y],
+    [x + 0.5, y],
+  ];
+}
+
+function extent(values: readonly number[]): [low: number, high: number] {
+  return values.reduce<[number, number]>(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [
+    Infinity,
+    -Infinity,
+  ]);
 }
 
 /** Lays a line on the ink, pixel row by pixel row along the axis that it is longer on. */
