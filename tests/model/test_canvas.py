@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from sketch_pix2seq.model.canvas import CELL, STEP, Canvas, Glimpsed
@@ -72,14 +73,14 @@ def test_the_window_shows_the_picture_around_the_pen() -> None:
     assert float(laid[5:10, 4:7].mean()) > 5 * float(laid[:4].mean())  # below the pen, not above
 
 
-@pytest.mark.parametrize(("window", "glimpse"), [(11, 0), (0, 0), (11, 13)])
-def test_drawing_sees_what_training_looks_at(window: int, glimpse: int) -> None:
+@pytest.mark.parametrize(("window", "glimpse", "overview"), [(11, 0, 0), (0, 0, 0), (11, 13, 0), (11, 5, 15)])
+def test_drawing_sees_what_training_looks_at(window: int, glimpse: int, overview: int) -> None:
     """`see` and `look` tell the same, on the picture, at its edge and far outside."""
     torch.manual_seed(0)
-    c = Canvas(ModelSettings(z_size=8, canvas_channels=8, canvas_window=window, glimpse=glimpse)).eval()
+    c = Canvas(replace(SETTINGS, canvas_window=window, glimpse=glimpse, overview=overview)).eval()
     n = 200
     features, pixels = torch.randn(n, 144, 8), torch.rand(n, 48, 48)
-    glimpsed = Glimpsed(torch.rand(n, 48, 48) * 2 - 1, torch.rand(n, 144) * 3) if glimpse else None
+    glimpsed = Glimpsed(torch.rand(n, 48, 48) * 2 - 1, torch.rand(n, 625) * 3) if glimpse else None
     tally, place = torch.rand(n, 625) * 3, torch.randn(n, 2) * 100
     place[:4] = torch.tensor([[0.0, 0.0], [unit(22.0), unit(22.0)], [unit(-23.5), unit(-22.0)], [-9000.0, 9000.0]])
     looked = c.look(features, pixels, glimpsed, tally[None], place[None])[0]
@@ -98,12 +99,35 @@ def test_what_is_left_is_the_picture_less_what_is_laid() -> None:
     for line in lines:
         ends = torch.from_numpy(line - np.array([127.5, 137.5]))[:, None].float()
         tallies.append(tallies[-1] + c.tally(ends[0], ends[1], torch.ones(1))[0])
-    lengths = [F.conv2d(t.view(1, 1, 25, 25), c.get_buffer("hat"), stride=2).flatten() for t in tallies]
-    left = [float(c._left(glimpsed, length)[1]) * c.grid for length in lengths]
+    lengths = [F.conv2d(t.view(1, 1, 25, 25), c.get_buffer("hat"), padding=1).flatten() for t in tallies]
+    left = [float(c._left(F.relu(glimpsed.ink - length))[1]) * c.grid for length in lengths]
     one, other = (float(np.hypot(*np.diff(line, axis=0).T).sum()) * unit(1) ** -1 / CELL for line in lines)
     assert left[0] == pytest.approx(one + other, rel=0.1)
     assert left[1] == pytest.approx(other, rel=0.2)
     assert left[2] < 0.15 * left[0]
+
+
+def test_the_overview_shows_where_ink_is_left() -> None:
+    """A dot stands in the overview where it stands from the pen, until it is drawn."""
+    torch.manual_seed(0)
+    c = Canvas(replace(SETTINGS, glimpse=5, overview=15)).eval()
+    c.condense_overview = torch.nn.Identity()  # type: ignore[assignment]
+    pen, dot = np.array([-6.0, 9.0]), np.array([3.0, -6.0])  # three places to the right, five up
+    ink = torch.zeros(1, 48, 48)
+    ink[0, 17:19, 26:28] = 0.5  # around 23.5 + dot
+    _, glimpsed = c.behold(torch.zeros(1, 8, 12, 12), ink)
+    place = torch.from_numpy(unit(1.0) * pen)[None].float()
+    there = torch.from_numpy(unit(1.0) * dot)[None].float()
+
+    def overview(tally: Tensor) -> Tensor:
+        told = c.see(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), glimpsed, tally, place)
+        return told[0, -225:].view(15, 15)
+
+    seen = overview(torch.zeros(1, 625))
+    assert divmod(int(seen.argmax()), 15) == (7 - 5, 7 + 3)
+    drawn = overview(c.tally(there, there, torch.ones(1)))
+    assert float(drawn.sum()) < 0.5 * float(seen.sum())
+    assert c.tally(there, there, torch.zeros(1)).sum() == 0
 
 
 def test_without_a_window_the_canvas_tells_less() -> None:

@@ -32,7 +32,8 @@ def settings_of(encoder: str, decoder: str, *, canvas: bool, sample: bool = Fals
     start = "centre" if canvas else "first"
     sizes = {**SMALL, "z_size": 0} if encoder == "none" else SMALL
     kinds = {"encoder": encoder, "decoder": decoder, "start": start}
-    return ModelSettings(**kinds, canvas=canvas, sample_z=sample, glimpse=glimpse, **sizes)  # type: ignore[arg-type]
+    windows = {"glimpse": glimpse, "overview": glimpse and 7}
+    return ModelSettings(**kinds, canvas=canvas, sample_z=sample, **windows, **sizes)  # type: ignore[arg-type]
 
 
 def batch_of(sketches: list[Sketch], spec: SequenceSpec) -> Tensors:
@@ -207,6 +208,8 @@ def test_tally_counts_the_ink_once() -> None:
         {"glimpse": 13, "canvas": False},
         {"glimpse": 13, "encoder": "rnn"},
         {"glimpse": 13, "glimpse_keep": 1.5},
+        {"overview": 15},
+        {"glimpse": 13, "overview": -1},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, object]) -> None:

@@ -252,14 +252,21 @@ def test_a_wider_code_draws_as_before(tiny_set: Path, bases: dict[str, Path], ki
             assert codes[:, 8:].std(dim=0).min() > 0
 
 
-def test_with_a_glimpse_it_draws_as_before_but_for_its_finer_tally(
-    tiny_set: Path, bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("no_graphs")
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("canvas", {"glimpse": 5}), ("canvas", {"glimpse": 5, "overview": 7}), ("glimpse", {"overview": 7})],
+)
+def test_with_more_windows_it_draws_as_before_but_for_its_finer_tally(
+    tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, more: dict[str, int]
 ) -> None:
     monkeypatch.setattr(canvas, "_SAMPLES", canvas._SAMPLES_LEFT)
-    network, _ = load_network(bases["canvas"])
-    settings = tiny_settings(model=replace(KINDS["canvas"], glimpse=5, z_size=12))
+    before = replace(KINDS[kind], overview=0)
+    base = write_folder(tmp_path / "base", fixed_network(before), OLD, {})
+    network, _ = load_network(base)
+    settings = tiny_settings(model=replace(before, z_size=12, **more))  # type: ignore[arg-type]
     seeing = Network(settings.model, network.sequence).eval()
-    seeing.load_state_dict(load_base(bases["canvas"], settings).weights)
+    seeing.load_state_dict(load_base(base, settings).weights)
     batch = Loader(
         SketchSet.open(tiny_set), "valid", network.sequence, RasterSpec(), BatchSettings(size=8), training=False
     ).batch(0)
@@ -269,6 +276,9 @@ def test_with_a_glimpse_it_draws_as_before_but_for_its_finer_tally(
             torch.testing.assert_close(a, b)
     assert seeing.canvas is not None
     assert seeing.canvas.condense_glimpse.weight.abs().min() > 0
+
+
+def test_a_window_that_is_there_keeps_its_side(bases: dict[str, Path]) -> None:
     with pytest.raises(SettingsError, match="glimpse is 5, not 7"):
         load_base(bases["glimpse"], tiny_settings(model=replace(KINDS["canvas"], glimpse=7)))
 

@@ -8,8 +8,9 @@ draw.
 
 Where there is a picture, a decoder with a glimpse looks at it, too, while it draws: at the picture itself through a
 window around the pen (compare the glimpses of Mnih et al. 2014, "Recurrent Models of Visual Attention"), at features
-of it beside the imagined ones, and at how much ink is left to draw in each cell. z says what is drawn, the glimpse
-where the lines are, and whether all of them are there.
+of it beside the imagined ones, and at how much ink is left to draw in each cell; with an overview, also at how much is
+left around the pen, from which it knows how far away the next stroke begins. z says what is drawn, the glimpse where
+the lines are, and whether all of them are there.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ GLIMPSE_FEATURES = 96
 """Numbers that the window on the picture itself is condensed to."""
 LEFT_FEATURES = 64
 """Numbers that the ink which is left to draw is condensed to."""
+OVERVIEW_STEP = 3.0
+"""Pixels between two places of the overview."""
+OVERVIEW_FEATURES = 64
+"""Numbers that the overview is condensed to."""
 _SAMPLES, _SAMPLES_LEFT = 4, 16
 """Places along a segment at which its ink is tallied; more where it is held against the ink of the picture, in which a
 long line is not to leave gaps."""
@@ -46,7 +51,7 @@ class Glimpsed(NamedTuple):
     picture: Tensor
     """``(n, size, size)`` in -1..1; 0 everywhere where there is none."""
     ink: Tensor
-    """The lines in each cell, in cell sides, ``(n, grid * grid)``."""
+    """The lines around each node of the tally, as far as in a cell, in cell sides, ``(n, nodes * nodes)``."""
 
 
 class Canvas(nn.Module):
@@ -72,17 +77,24 @@ class Canvas(nn.Module):
             self.eye = Eye(channels)
             self.condense_glimpse = nn.Linear(2 * self.glimpse_side**2, GLIMPSE_FEATURES)
             self.condense_left = nn.Linear(self.grid * self.grid, LEFT_FEATURES)
-            middles = torch.arange(self.grid)[:, None] * CELL + (CELL - 1) / 2
+            middles = torch.arange(self.nodes)[:, None] * FINE - 0.5
             pool = F.relu(1 - (torch.arange(self.size) - middles).abs() / CELL)
             self.register_buffer("pool", pool, persistent=False)
             self.ink_per_cell = CELL * ink_of_a_line(settings.raster)
-        for name, side, step in (("places", self.side, STEP), ("glimpse_places", self.glimpse_side, 1.0)):
+        self.overview_side = settings.overview
+        if self.overview_side:
+            self.condense_overview = nn.Linear(self.overview_side**2, OVERVIEW_FEATURES)
+        for name, side, step in (
+            ("places", self.side, STEP),
+            ("glimpse_places", self.glimpse_side, 1.0),
+            ("overview_places", self.overview_side, OVERVIEW_STEP),
+        ):
             places = (torch.arange(side) - (side - 1) / 2) * step
             self.register_buffer(name, torch.cartesian_prod(places, places).flip(1), persistent=False)
         hat = torch.tensor([0.5, 1.0, 0.5])
         self.register_buffer("hat", (hat[:, None] * hat)[None, None], persistent=False)
-        middles = torch.arange(self.grid) * FINE + 1.0
-        self.register_buffer("to_cells", F.relu(1 - (torch.arange(self.nodes)[:, None] - middles).abs() / FINE), False)
+        middles = torch.arange(self.nodes)
+        self.register_buffer("around", F.relu(1 - (middles[:, None] - middles).abs() / FINE), persistent=False)
 
     @property
     def out_features(self) -> int:
@@ -90,6 +102,8 @@ class Canvas(nn.Module):
         windows = WINDOW_FEATURES if self.side else 0
         if self.glimpse_side:
             windows += GLIMPSE_FEATURES + LEFT_FEATURES + 1
+        if self.overview_side:
+            windows += OVERVIEW_FEATURES
         return self.channels + 1 + 2 + self.grid * self.grid + windows
 
     def imagine(self, code: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,7 +125,10 @@ class Canvas(nn.Module):
         places = before[:, None] + (after - before)[:, None] * fractions[None, :, None]
         # The nodes begin half a pixel outside, so that those of the cells are every second one.
         down, across = _hats((self._pixel(places) + 0.5) / FINE, self.nodes)
-        length = (after - before).square().sum(1).sqrt() * (self.pixels_per_unit / CELL / samples) * drawn
+        length = (after - before).square().sum(1).sqrt() * self.pixels_per_unit
+        if self.glimpse_side:
+            length = length.clamp(min=1.0)  # the renderer's dots are a pixel long
+        length = length * (drawn / CELL / samples)
         return torch.bmm((down * length[:, None, None]).transpose(1, 2), across).flatten(1)
 
     def behold(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Glimpsed]:
@@ -135,15 +152,21 @@ class Canvas(nn.Module):
         at_pen = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(-2)
         seen = torch.bmm(at_pen.transpose(0, 1), features).transpose(0, 1)
         nodes = tally.flatten(0, 1).view(-1, 1, self.nodes, self.nodes)
-        lengths = F.conv2d(nodes, self.get_buffer("hat"), stride=2).view(*tally.shape[:2], -1)
-        laid = torch.tanh(lengths)
+        around = F.conv2d(nodes, self.get_buffer("hat"), padding=1)
+        laid = torch.tanh(around[:, 0, 1::2, 1::2].flatten(1)).view(*tally.shape[:2], -1)
         told = [seen, (at_pen * laid).sum(-1, keepdim=True), place / 128.0, laid]
         if self.condense is not None:
             window = self._window(pixels, nodes, place, self.get_buffer("places"))
             told.append(F.silu(self.condense(window)))
         if glimpsed is not None:
             window = self._window(glimpsed.picture, nodes, place, self.get_buffer("glimpse_places"))
-            told += [F.silu(self.condense_glimpse(window)), *self._left(glimpsed, lengths)]
+            left = F.relu(glimpsed.ink - around.view(*tally.shape[:2], -1))
+            told += [F.silu(self.condense_glimpse(window)), *self._left(left)]
+            if self.overview_side:
+                at = (self._pixel(place).unsqueeze(2) + self.get_buffer("overview_places")).flatten(0, 1)[:, None]
+                grids = left.view(-1, 1, self.nodes, self.nodes)
+                seen = _sampled(grids, (at + 0.5) * (2 / FINE / (self.nodes - 1)) - 1)
+                told.append(F.silu(self.condense_overview(seen.view(*tally.shape[:2], -1))))
         return torch.cat(told, dim=-1)
 
     def see(self, features: Tensor, pixels: Tensor, glimpsed: Glimpsed | None, tally: Tensor, place: Tensor) -> Tensor:
@@ -162,9 +185,9 @@ class Canvas(nn.Module):
         cells = (cells + row[:, :, None] * self.grid + column[:, None]).flatten(1)
         weights = (down[:, :, None] * across[:, None]).flatten(1)[:, None]
         nodes = tally.view(-1, self.nodes, self.nodes)
-        to_cells = self.get_buffer("to_cells")
-        lengths = (to_cells.t() @ (nodes @ to_cells)).flatten(1)
-        laid = torch.tanh(lengths)
+        to_around = self.get_buffer("around")
+        around = to_around @ (nodes @ to_around)
+        laid = torch.tanh(around[:, 1::2, 1::2].flatten(1))
         seen = torch.bmm(weights, features.flatten(0, 1)[cells])[:, 0]
         told = [seen, (weights[:, 0] * laid.flatten()[cells]).sum(-1, keepdim=True), place / 128.0, laid]
         if self.condense is not None:
@@ -173,13 +196,19 @@ class Canvas(nn.Module):
         if glimpsed is not None:
             ticks = self.get_buffer("glimpse_places")[: self.glimpse_side, :1]
             window = self._window_of_one(glimpsed.picture, nodes, place, ticks)
-            told += [F.silu(self.condense_glimpse(window)), *self._left(glimpsed, lengths)]
+            left = F.relu(glimpsed.ink - around.flatten(1))
+            told += [F.silu(self.condense_glimpse(window)), *self._left(left)]
+            if self.overview_side:
+                at = self._pixel(place).unsqueeze(1) + self.get_buffer("overview_places")[: self.overview_side, :1]
+                down, across = _hats((at + 0.5) / FINE, self.nodes)
+                seen = down @ left.view(-1, self.nodes, self.nodes) @ across.transpose(1, 2)
+                told.append(F.silu(self.condense_overview(seen.flatten(1))))
         return torch.cat(told, dim=-1)
 
-    def _left(self, glimpsed: Glimpsed, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What is left to draw, condensed, and how much it is in all, of lines ``(..., grid * grid)`` in cell sides."""
-        left = F.relu(glimpsed.ink - lengths)
-        return F.silu(self.condense_left(left)), left.sum(dim=-1, keepdim=True) / self.grid
+    def _left(self, left: Tensor) -> tuple[Tensor, Tensor]:
+        """Lines that are left to draw ``(..., nodes * nodes)``, condensed, and how long they are in all."""
+        in_cells = left.view(*left.shape[:-1], self.nodes, self.nodes)[..., 1::2, 1::2].flatten(-2)
+        return F.silu(self.condense_left(in_cells)), in_cells.sum(dim=-1, keepdim=True) / self.grid
 
     def _window(self, pixels: Tensor, nodes: Tensor, place: Tensor, places: Tensor) -> Tensor:
         """Pixels and laid ink at places around the pen ``(time, n, 2 side^2)``."""

@@ -56,6 +56,9 @@ class ModelSettings:
     there is one; 0 = it has none, and draws from z alone. Only with a canvas."""
     glimpse_keep: float = 0.7
     """Share of the sketches whose picture the decoder looks at in training; the others it draws from z alone."""
+    overview: int = 0
+    """Side of a third window around the pen, in places 3 pixels apart, through which a decoder with a glimpse sees how
+    much ink is left to draw, and where; 0 = it has none."""
     start: Start = "centre"
     """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     raster: RasterSpec = RasterSpec()
@@ -76,6 +79,8 @@ class ModelSettings:
             )
         if self.glimpse < 0 or (self.glimpse and not self.canvas):
             raise SettingsError("glimpse is the side of a window, 0 or more, and needs a canvas")
+        if self.overview < 0 or (self.overview and not self.glimpse):
+            raise SettingsError("overview is the side of a window, 0 or more, and needs a glimpse")
         if self.glimpse and self.encoder == "rnn":
             raise SettingsError("a glimpse needs an encoder that sees pictures, not one that reads strokes")
         if not 0 <= self.glimpse_keep <= 1:

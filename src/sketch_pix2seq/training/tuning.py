@@ -64,7 +64,7 @@ class Base:
 
 
 def load_base(model: str | Path, settings: TrainSettings) -> Base:
-    """The model to begin with, grown where ``settings.model`` has more numbers in z, or a glimpse that it has not.
+    """The model to begin with, grown where ``settings.model`` has more numbers in z, or windows that it has not.
 
     Raises ModelError where there is none, SettingsError for another network's settings.
     """
@@ -75,12 +75,14 @@ def load_base(model: str | Path, settings: TrainSettings) -> Base:
     asked = replace(settings.model, recurrent_keep=info.model.recurrent_keep)
     before = info.model
     asked = replace(asked, glimpse_keep=before.glimpse_keep)
-    weights = network.state_dict()
-    if asked.z_size > before.z_size or asked.glimpse > before.glimpse == 0:
-        more = replace(before, z_size=max(asked.z_size, before.z_size), glimpse=asked.glimpse)
-        weights = grown(network, more, settings.seed)
-        asked = replace(asked, z_size=before.z_size, glimpse=before.glimpse)
-    changed = [name for name in asked.__dataclass_fields__ if getattr(asked, name) != getattr(info.model, name)]
+    more = replace(
+        before,
+        z_size=max(asked.z_size, before.z_size),
+        glimpse=before.glimpse or asked.glimpse,
+        overview=before.overview or asked.overview,
+    )
+    weights = network.state_dict() if more == before else grown(network, more, settings.seed)
+    changed = [name for name in asked.__dataclass_fields__ if getattr(asked, name) != getattr(more, name)]
     if changed:
         raise SettingsError(
             f"{model} was trained with other network settings (model.{changed[0]} is "
@@ -90,7 +92,7 @@ def load_base(model: str | Path, settings: TrainSettings) -> Base:
 
 
 def grown(network: Network, settings: ModelSettings, seed: int) -> dict[str, Tensor]:
-    """Weights of the network with more numbers in z, or a glimpse: it draws as before, as what reads them begins at 0.
+    """Weights of the network with more numbers in z, or windows: it draws as before, as what reads them begins at 0.
 
     What gives it begins as in a new network, so that it tells something from the first step on. With a glimpse the
     tally of the ink is finer, so the drawings are not the same to the last digit.
