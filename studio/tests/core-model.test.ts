@@ -42,7 +42,7 @@ function expectSame(found: Drawing, wanted: Drawing): void {
   expect(found.strokes.map((stroke) => stroke.length)).toEqual(wanted.strokes.map((stroke) => stroke.length));
   expect(found.ended).toBe(wanted.ended);
   const [own, others] = [found.strokes.flat(2), wanted.strokes.flat(2)];
-  expect(Math.max(...own.map((value, index) => Math.abs(value - others[index]!)))).toBeLessThan(0.05);
+  expect(Math.max(...own.map((value, index) => Math.abs(value - others[index]!)))).toBeLessThan(0.1);
 }
 
 describe("the bundled model draws as in Python", { timeout: 180_000 }, () => {

@@ -6,7 +6,7 @@ import { numbers, readNpz, texts } from "../src/core/npz";
 import { Prior } from "../src/core/prior";
 import { drawingSeeds, mixed, Normals, Streams, uniform } from "../src/core/random";
 import { DEFAULT_RASTER, render } from "../src/core/raster";
-import { broughtBy, inkOnPaper, missingInk } from "../src/core/retake";
+import { beginsOf, broughtBy, chooseBegin, inkOnPaper, missingInk } from "../src/core/retake";
 import { Pen, readConfig, selectState } from "../src/core/runtime";
 import { begin, choose, drawOn } from "../src/core/sampler";
 import { withoutSpecks } from "../src/core/specks";
@@ -109,6 +109,16 @@ describe("ink", () => {
     expect(Math.max(...render({ strokes: [[[7, 7]]] }))).toBeGreaterThan(100);
   });
 
+  it("shows a stroke smaller than a pixel as a dot", () => {
+    const far: Stroke = [[0, 0], [255, 0]];
+    const inked = (strokes: Stroke[]): number => render({ strokes: [far, ...strokes] }).reduce((a, b) => a + b);
+    const dot = inked([[[100, 255]]]) - inked([]);
+    for (const size of [0.1, 1, 3, 5]) {
+      const small = inked([[[100, 255 - size], [100, 255]]]) - inked([]);
+      expect(Math.abs(small - dot)).toBeLessThan(0.3 * dot);
+    }
+  });
+
   it("has wider lines where the model wants them", () => {
     const strokes: Stroke[] = [
       [
@@ -154,6 +164,26 @@ describe("strokes that are taken back", () => {
     }
     expect(cases.some(({ gain, laid }) => gain > 0.9 * laid)).toBe(true);
     expect(cases.some(({ gain }) => gain < 0)).toBe(true);
+  });
+});
+
+describe("strokes for missing ink", () => {
+  interface BeginCase {
+    picture: number[];
+    paper: number[];
+    begins: number[];
+    opinion: number[];
+    chosen: [chance: number, place: number][];
+  }
+
+  it.each(golden<BeginCase[]>("begins"))("begin where they do in Python", (given) => {
+    const [picture, paper] = [Float32Array.from(given.picture), Float32Array.from(given.paper)];
+    const begins = beginsOf({ picture, paper }, { ...DEFAULT_RASTER, size: 16 });
+    expect(begins.length).toBe(given.begins.length / 3);
+    begins.forEach(({ x, y, ink }, index) => {
+      [x, y, ink].forEach((value, column) => expect(value).toBeCloseTo(given.begins[3 * index + column]!, 3));
+    });
+    for (const [chance, place] of given.chosen) expect(chooseBegin(begins, given.opinion, chance)).toBe(place);
   });
 });
 

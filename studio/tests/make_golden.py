@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.model import DrawSettings, Model, _streams, read_source
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.retake import missing_ink
+from sketch_pix2seq.drawing.retake import begins_of, choose_begin, missing_ink
 from sketch_pix2seq.drawing.runtime import MixtureArrays
 from sketch_pix2seq.drawing.sampler import SampleSettings, _choose, _offsets, begin, draw_on
 from sketch_pix2seq.drawing.specks import without_specks
@@ -40,6 +40,7 @@ def main() -> None:
     _write("choices", _choices())
     _write("specks", _specks())
     _write("takes", _takes())
+    _write("begins", _begins())
     _write("drawings", _drawings(model))
     _write("ink", _ink())
     _write("prior", _prior(model))
@@ -85,7 +86,7 @@ def _choices() -> list[dict[str, Any]]:
         )
         streams = mixed(_streams(3, n))
         chance = uniform(streams[:, None] + np.arange(4 * 9, 4 * 10).astype(np.uint64))
-        offsets = _offsets(mixture, chance[:, [0, 2, 3]], temperature)
+        offsets = _offsets(mixture, chance[:, [0, 2, 3]], np.full(n, temperature))
         cases.append(
             {
                 "temperature": temperature,
@@ -129,7 +130,7 @@ def _takes() -> list[dict[str, Any]]:
     rng = np.random.default_rng(6)
     raster = RasterSpec()
 
-    def ink(strokes: list[FloatArray]) -> FloatArray:
+    def ink(strokes: Sequence[NDArray[np.floating]]) -> FloatArray:
         ends = np.cumsum([len(stroke) for stroke in strokes])
         return shades_of(render_fitted(np.concatenate(strokes).astype(np.float32), ends, raster))
 
@@ -150,6 +151,29 @@ def _takes() -> list[dict[str, Any]]:
                     "laid": float(np.square(after - paper).sum()),
                 }
             )
+    return cases
+
+
+def _begins() -> list[dict[str, Any]]:
+    """Where a stroke for missing ink can begin on small pictures, and which place is chosen by some chances."""
+    rng = np.random.default_rng(8)
+    raster = RasterSpec(size=16)
+    cases = []
+    for _ in range(3):
+        picture = (rng.random((16, 16)) ** 3).round(3).astype(np.float32)
+        paper = (rng.random((16, 16)) ** 6).round(3).astype(np.float32)
+        places, ink = begins_of(picture, paper, raster)
+        opinion = (rng.normal(size=len(ink)) * 8).round(3)
+        chances = [0.0, 0.2, 0.5, 0.8, 0.999]
+        cases.append(
+            {
+                "picture": picture.ravel().tolist(),
+                "paper": paper.ravel().tolist(),
+                "begins": _numbers(np.column_stack([places, ink])),
+                "opinion": opinion.tolist(),
+                "chosen": [[chance, choose_begin(opinion, ink, chance)] for chance in chances],
+            }
+        )
     return cases
 
 

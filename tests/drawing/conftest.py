@@ -19,7 +19,7 @@ from sketch_pix2seq.sketch import FloatArray
 TINY = {"z_size": 8, "encoder_size": 64, "decoder_size": 24, "mixtures": 3, "canvas_channels": 8}
 KINDS = {
     "canvas": ModelSettings(**TINY),  # type: ignore[arg-type]
-    "glimpse": ModelSettings(glimpse=5, **TINY),  # type: ignore[arg-type]
+    "glimpse": ModelSettings(glimpse=5, overview=7, **TINY),  # type: ignore[arg-type]
     "paper-hyper": ModelSettings(
         encoder="paper",
         decoder="hyper",

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points, missing_ink
+from sketch_pix2seq.drawing.retake import (
+    LONG,
+    Takes,
+    begins_of,
+    choose_begin,
+    ink_of_points,
+    missing_ink,
+    missing_of,
+)
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime
 from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
 from sketch_pix2seq.errors import SettingsError
@@ -15,7 +23,7 @@ from sketch_pix2seq.model.folder import ModelInfo
 from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.raster import RasterSpec, render, shades_of
 from sketch_pix2seq.sequence import SequenceSpec
-from sketch_pix2seq.sketch import FloatArray, Sketch
+from sketch_pix2seq.sketch import DoubleArray, FloatArray, Sketch
 from tests.conftest import random_sketch
 from tests.drawing.conftest import BlindRuntime
 
@@ -28,7 +36,8 @@ BAR = np.array([[[-12.75, 0, 0], [25.5, 0, 1]]], np.float32)
 def takes_of(picture: FloatArray, left: int = 8) -> Takes:
     one = np.zeros((1, SIZE, SIZE), np.float32)
     zero = np.zeros(1, np.int64)
-    return Takes(picture[None], one, DrawingState((), ()), one[:, 0, :5], zero, zero + left, zero, np.zeros(1))
+    numbers = (zero, zero + 8, zero + left, zero)
+    return Takes(picture[None], one, DrawingState((), ()), one[:, 0, :5], *numbers, np.zeros(1))
 
 
 def test_ink_of_points_is_the_renderers() -> None:
@@ -49,12 +58,12 @@ def test_a_stroke_is_worth_it_where_it_lies_on_ink_that_is_not_drawn_yet() -> No
     (bar,) = BAR
     takes = takes_of(ink_of_points(bar, INFO))
     on = takes.after(0, bar, INFO)
-    assert takes.is_worth_it(0, on, 8)
+    assert takes.is_worth_it(0, on)
     beside = bar + np.array([[0, 1.5, 0], [0, 0, 0]], np.float32)
     off = takes.after(0, beside, INFO)
-    assert not takes.is_worth_it(0, off, 8)
+    assert not takes.is_worth_it(0, off)
     takes.paper[0] = on
-    assert not takes.is_worth_it(0, takes.after(0, bar, INFO), 8), "it is there already"
+    assert not takes.is_worth_it(0, takes.after(0, bar, INFO)), "it is there already"
 
 
 def test_less_is_asked_of_a_stroke_after_each_attempt() -> None:
@@ -65,10 +74,21 @@ def test_less_is_asked_of_a_stroke_after_each_attempt() -> None:
     worth = []
     for left in range(8, 0, -1):
         takes.left[0] = left
-        worth.append(takes.is_worth_it(0, after, 8))
+        worth.append(takes.is_worth_it(0, after))
     assert worth == sorted(worth)
     assert not worth[0]
     assert worth[-1]
+
+
+def test_the_begin_of_a_stroke_is_drawn_the_warmer_the_more_have_failed() -> None:
+    takes = takes_of(np.ones((SIZE, SIZE), np.float32))
+    here = takes.at.copy()
+    assert takes.warmth(here) == 0
+    takes.left[0] = 6
+    two = takes.warmth(here)
+    takes.left[0] = 2
+    assert 0 < 3 * two == pytest.approx(takes.warmth(here))
+    assert takes.warmth(here + 1) == 0, "the pen is down"
 
 
 def test_missing_ink_is_what_is_more_than_a_pixel_away() -> None:
@@ -160,6 +180,61 @@ def test_a_drawing_does_not_end_while_ink_is_missing() -> None:
         "after four strokes that went askew it may end as it likes to"
     )
     assert all(drawing.metadata["ended"] for drawing in drawings)
+
+
+class Lost(BlindRuntime):
+    """Sets dots down in a corner, whatever it is shown."""
+
+    info = INFO
+
+    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
+        assert picture is not None
+        n = len(code)
+        moving = (np.zeros((n, 4), np.float32), np.zeros((n, 2), np.float32), np.zeros((n, 1), np.float32))
+        return DrawingState((code, code, np.zeros_like(picture), 2 * picture - 1), moving)
+
+    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
+        tally, before, down = state.moving
+        place = before + rows[:, :2] * INFO.sequence.scale
+        to = (-100 - place) / INFO.sequence.scale
+        one = np.zeros((len(rows), 1))
+        log_pen = np.log([[0.001, 0.019, 0.98]]) + np.zeros((len(rows), 3))
+        mixture = (one, to[:, :1], to[:, 1:], one - 4, one - 4, one, log_pen)
+        return MixtureArrays(*(np.asarray(x, np.float32) for x in mixture)), DrawingState(
+            state.fixed, (tally, place, down)
+        )
+
+
+def test_where_strokes_for_missing_ink_failed_the_next_one_begins_there() -> None:
+    dot = np.array([[6.0, 4.0, 1]], np.float32)
+    picture = np.repeat(ink_of_points(dot, INFO)[None], 50, axis=0)
+    codes = np.zeros((50, 1), np.float32)
+
+    def nearest(retakes: int) -> DoubleArray:
+        settings = SampleSettings(pen_temperature=0, retakes=retakes, max_points=20, specks=True)
+        drawings = draw_codes(Lost(), codes, range(50), settings, picture)
+        assert all(drawing.metadata["ended"] for drawing in drawings) or retakes < 8
+        away = [np.hypot(*(drawing.points() - 127.5 - [60, 40]).T).min() for drawing in drawings]
+        return np.array(away)
+
+    assert (nearest(8) < 3).all()
+    assert (nearest(3) > 100).all(), "the fourth stroke stays, wherever it lies"
+
+
+def test_a_stroke_begins_where_most_is_missing_and_the_decoder_likes_it() -> None:
+    (bar,) = BAR
+    picture = ink_of_points(bar, INFO)
+    paper = ink_of_points(bar * np.array([[1, 1, 1], [0.5, 1, 1]], np.float32), INFO)
+    places, ink = begins_of(picture, paper, INFO.model.raster)
+    assert len(places) > 20
+    assert (places[:, 0] > 0).all(), "the left half is there"
+    assert np.abs(places[:, 1]).max() < 3
+    missing = missing_of(picture, paper)
+    np.testing.assert_allclose(np.exp(ink), missing[missing > 0.2])
+    even = [choose_begin(np.zeros(4), np.log([1.0, 1.0, 2.0, 4.0]), chance) for chance in np.linspace(0, 0.999, 800)]
+    assert np.bincount(even).tolist() == pytest.approx([100, 100, 200, 400], abs=2)
+    liked = [choose_begin(np.array([4 * np.log(2), 0.0]), np.zeros(2), chance) for chance in np.linspace(0, 0.999, 900)]
+    assert np.bincount(liked).tolist() == pytest.approx([600, 300], abs=2)
 
 
 def test_without_a_picture_nothing_is_taken_back() -> None:

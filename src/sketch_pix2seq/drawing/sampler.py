@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.aim import aim
 from sketch_pix2seq.drawing.density import log_density
-from sketch_pix2seq.drawing.retake import LONG, Takes, ink_of_points, missing_ink
+from sketch_pix2seq.drawing.retake import LONG, Takes, begins_of, choose_begin, ink_of_points, missing_ink
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
 from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.errors import SettingsError
@@ -34,6 +34,8 @@ _RETAKEN = 1 << 32
 """Where the random numbers of what is drawn after a stroke was taken back begin, for each that was."""
 _PEN = 1
 """The use that chooses the pen state."""
+_COLDEST = 1e-9
+"""What a temperature of 0 divides by: the likeliest is chosen."""
 _IN_HAND = 256
 """Drawings that one thread draws together: enough for full speed of the products, few enough for its caches."""
 
@@ -229,10 +231,10 @@ def _begun(
         paper = np.zeros_like(picture)
         for drawing in range(n if given else 0):
             paper[drawing] = ink_of_points(points[drawing, :given], info)
-        left = np.where(picture.any(axis=(1, 2)), settings.retakes, 0)
+        most = np.where(picture.any(axis=(1, 2)), settings.retakes, 0)
         before = begun.state.moves.select(np.arange(n))
         missing = np.array([missing_ink(*both) for both in zip(picture, paper, strict=True)])
-        takes = Takes(picture, paper, before, rows.copy(), at.copy(), left, np.zeros(n, np.int64), missing)
+        takes = Takes(picture, paper, before, rows.copy(), at.copy(), most, most.copy(), np.zeros(n, np.int64), missing)
     return _Hand(numbers, begun.state, rows, points, at, ink, chances, takes)
 
 
@@ -276,7 +278,7 @@ def _finished(
         log_pen = mixture.log_pen.copy()
         log_pen[hand.at == 0, PEN_END] = -np.inf  # every drawing has a point
         if hand.takes is not None:
-            log_pen[hand.takes.lack(hand.at, settings.retakes), PEN_END] = -np.inf
+            log_pen[hand.takes.lack(hand.at), PEN_END] = -np.inf
         pen = _choose(log_pen, chance[:, _PEN], settings.pen_temperature)
         stop = busy & ((pen == PEN_END) | (hand.at == settings.max_points))
         for slot in np.flatnonzero(stop):
@@ -288,7 +290,9 @@ def _finished(
             finished[int(hand.numbers[slot])] = sketch
         busy &= ~stop
         going, free = np.flatnonzero(busy), np.flatnonzero(~busy)
-        pen, offsets = pen[going], _aimed(mixture, chance, hand, runtime.info, settings)[going]
+        offsets = _aimed(mixture, chance, hand, runtime.info, settings)
+        _seek(offsets, mixture, chance, hand, runtime.info)
+        pen, offsets = pen[going], offsets[going]
         hand.rows = np.zeros((len(busy), 5), np.float32)
         hand.rows[going, :2] = offsets
         hand.rows[going, 2 + pen] = 1
@@ -322,12 +326,12 @@ def _take_back(
             gone += [slot] * bool(takes.left[slot])
             continue
         paper = takes.after(slot, hand.points[slot, : hand.at[slot]], info)
-        if takes.left[slot] and not takes.is_worth_it(slot, paper, settings.retakes):
+        if takes.left[slot] and not takes.is_worth_it(slot, paper):
             gone.append(slot)
         else:
             takes.paper[slot] = paper
             takes.missing[slot] = missing_ink(takes.picture[slot], paper)
-            takes.left[slot] = settings.retakes * takes.picture[slot].any()
+            takes.left[slot] = takes.most[slot]
             finished.append(slot)
     if finished:
         takes.state.put(np.array(finished), hand.state.moves.select(np.array(finished)))
@@ -350,13 +354,13 @@ def _sketch(rows: FloatArray, spec: SequenceSpec, ended: bool) -> Sketch:
     return sketch.transform([[1, 0, CANVAS_SIZE / 2], [0, 1, CANVAS_SIZE / 2]])
 
 
-def _choose(log_probability: FloatArray, chance: NDArray[np.float64], temperature: float) -> NDArray[np.int64]:
-    """One of the columns for each row, by its chance in [0, 1)."""
+def _choose(
+    log_probability: FloatArray, chance: NDArray[np.float64], temperature: float | DoubleArray
+) -> NDArray[np.int64]:
+    """One of the columns for each row, by its chance in [0, 1); temperature: one for all, or of each ``(n,)``."""
     logits = log_probability.astype(np.float64)
-    if temperature == 0:
-        return np.asarray(logits.argmax(axis=1), np.int64)
-    logits = logits / temperature
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    logits = (logits - logits.max(axis=1, keepdims=True)) / np.maximum(temperature, _COLDEST)[..., None]
+    weights = np.exp(logits)
     cumulative = np.cumsum(weights, axis=1)
     below = (cumulative <= (chance * cumulative[:, -1])[:, None]).sum(axis=1)
     return np.asarray(np.minimum(below, logits.shape[1] - 1), np.int64)
@@ -366,20 +370,37 @@ def _aimed(
     mixture: MixtureArrays, chance: DoubleArray, hand: _Hand, info: ModelInfo, settings: SampleSettings
 ) -> FloatArray:
     """One offset for each row ``(n, 2)``: of several, one that lies well on the ink that is there to draw."""
-    first = _offsets(mixture, chance[:, [0, 2, 3]], settings.temperature)
+    temperature = np.full(len(chance), settings.temperature)
+    if hand.takes is not None:
+        temperature += hand.takes.warmth(hand.at)
+    first = _offsets(mixture, chance[:, [0, 2, 3]], temperature)
     if hand.ink is None:
         return first
     tried = [first]
     places = range(_USES + 1, chance.shape[1], _AGAIN)
-    tried += [_offsets(mixture, chance[:, at : at + _AGAIN], settings.temperature) for at in places]
+    tried += [_offsets(mixture, chance[:, at : at + _AGAIN], temperature) for at in places]
     offsets = np.stack(tried, axis=1)
     worth = aim(hand.state.sight(hand.ink), offsets * info.sequence.scale, info.model.raster)
     chosen = _choose(worth.astype(np.float32), chance[:, _USES], 1.0)
     return np.asarray(offsets[np.arange(len(offsets)), chosen])
 
 
-def _offsets(mixture: MixtureArrays, chance: DoubleArray, temperature: float) -> FloatArray:
-    """chance: ``(n, 3)``, which Gaussian, and two for the place in it."""
+def _seek(offsets: FloatArray, mixture: MixtureArrays, chance: DoubleArray, hand: _Hand, info: ModelInfo) -> None:
+    """Where strokes for missing ink have failed, offsets ``(n, 2)`` that lead to it are put in the places of others."""
+    if hand.takes is None:
+        return
+    for slot in hand.takes.seeking(hand.at):
+        places, ink = begins_of(hand.takes.picture[slot], hand.takes.paper[slot], info.model.raster)
+        if not len(places):
+            continue
+        place = hand.state.sight(hand.takes.picture).place[slot]
+        goals = ((places - place) / info.sequence.scale).astype(np.float32)
+        alone = MixtureArrays(*(x[[slot] * len(goals)] for x in mixture))
+        offsets[slot] = goals[choose_begin(log_density(alone, goals), ink, float(chance[slot, 0]))]
+
+
+def _offsets(mixture: MixtureArrays, chance: DoubleArray, temperature: DoubleArray) -> FloatArray:
+    """chance: ``(n, 3)``, which Gaussian, and two for the place in it; temperature: ``(n,)``."""
     rows = np.arange(len(mixture.log_pi))
     chosen = _choose(mixture.log_pi, chance[:, 0], temperature)
     mu_x, mu_y, rho = (x[rows, chosen] for x in (mixture.mu_x, mixture.mu_y, mixture.rho))

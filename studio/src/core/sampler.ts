@@ -1,7 +1,8 @@
 import { aim, type Sight } from "./aim";
 import { CANVAS_SIZE } from "./geometry";
 import { Streams } from "./random";
-import { inkOnPaper, isWorthIt, keepStroke, lacks, LONG, missingInk, movingOf, rowAt, type Take, takeBack } from "./retake";
+import { beginsOf, chooseBegin, inkOnPaper, isWorthIt, keepStroke, lacks, LONG, missingInk, movingOf } from "./retake";
+import { rowAt, seeks, type Take, takeBack, warmth } from "./retake";
 import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
 import type { State, Turn } from "./runtime";
 import { withoutSpecks } from "./specks";
@@ -161,10 +162,10 @@ export async function drawOn(
     return placesOf(table.subarray(cell(drawing, 0), cell(drawing, lengths[drawing]!)), sequence.scale);
   };
   const takes = (retakes > 0 ? looked : null)?.map((picture, index): Take => {
-    const [moving, left] = [movingOf(state, index), picture.some((value) => value > 0) ? retakes : 0];
+    const [moving, most] = [movingOf(state, index), picture.some((value) => value > 0) ? retakes : 0];
     const paper = inkOnPaper(given > 0 ? placed(index) : [], raster);
     const missing = missingInk(picture, paper, raster);
-    return { picture, paper, moving, row: rowAt(rows, index).slice(), at: given, left, taken: 0, missing };
+    return { picture, paper, moving, row: rowAt(rows, index).slice(), at: given, most, left: most, taken: 0, missing };
   });
   /** The last stroke of a drawing stays, or goes where it does not lie on the picture or finds no end. */
   const judge = (take: Take, drawing: number, state: State, index: number, row: Float32Array): void => {
@@ -174,14 +175,14 @@ export async function drawOn(
     if (after !== null) {
       inkOnPaper(placed(drawing).slice(-1), raster).forEach((value, pixel) => (after[pixel] = Math.max(after[pixel]!, value)));
     }
-    if (take.left > 0 && (after === null || !isWorthIt(take, after, retakes))) {
+    if (take.left > 0 && (after === null || !isWorthIt(take, after))) {
       takeBack(take, state, index, row);
       lengths[drawing] = take.at;
     } else if (after !== null) {
       keepStroke(take, after, state, index, row);
       take.at = lengths[drawing]!;
       take.missing = missingInk(take.picture, after, raster);
-      take.left = take.picture.some((value) => value > 0) ? retakes : 0;
+      take.left = take.most;
     }
   };
 
@@ -195,7 +196,7 @@ export async function drawOn(
     going.forEach((drawing, i) => {
       const row = lengths[drawing]!;
       const take = takes?.[drawing];
-      if (row === 0 || (take && lacks(take, row, retakes))) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
+      if (row === 0 || (take && lacks(take, row))) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
       const origin = (take?.taken ?? 0) * RETAKEN;
       const chance = (use: number): number => streams.uniform(drawing, origin + row * USES + use);
       const pen = choose(mixture.logPen, i * PEN_STATES, PEN_STATES, chance(PEN_USE), penTemperature);
@@ -204,7 +205,8 @@ export async function drawOn(
         onEnd?.(drawing, soFar(drawing));
       } else if (row < maxPoints) {
         const at = kept.push(i) * ROW - ROW;
-        drawOffset(mixture, i, [chance(0), chance(2), chance(3)], temperature, next, at);
+        const heat = temperature + (take ? warmth(take, row) : 0);
+        drawOffset(mixture, i, [chance(0), chance(2), chance(3)], heat, next, at);
         if (inks !== null) {
           const again = (use: number): number => {
             return streams.uniform(drawing, origin + TRIED + row * (1 + AGAIN * (tries - 1)) + use);
@@ -215,12 +217,22 @@ export async function drawOn(
           offsets.set(next.subarray(at, at + 2));
           for (let k = 0; k < tries; k++) {
             const use = 1 + AGAIN * (k - 1);
-            if (k > 0) drawOffset(mixture, i, [again(use), again(use + 1), again(use + 2)], temperature, offsets, k * ROW);
+            if (k > 0) drawOffset(mixture, i, [again(use), again(use + 1), again(use + 2)], heat, offsets, k * ROW);
             const [dx, dy] = [offsets[k * ROW]! * sequence.scale, offsets[k * ROW + 1]! * sequence.scale];
             worth[k] = aim(sight, dx, dy, raster);
           }
           const best = choose(worth, 0, tries, again(0), 1) * ROW;
           next.set(offsets.subarray(best, best + 2), at);
+        }
+        const begins = take && seeks(take, row) ? beginsOf(take, raster) : [];
+        if (begins.length > 0) {
+          const [x, y] = placeOf(after, i);
+          const goals = begins.map((to): Point => [
+            Math.fround((to.x - x) / sequence.scale),
+            Math.fround((to.y - y) / sequence.scale),
+          ]);
+          const opinion = goals.map(([dx, dy]) => logDensity(mixture, i, dx, dy));
+          next.set(goals[chooseBegin(begins, opinion, chance(0))]!, at);
         }
         next[at + 2 + pen] = 1;
         table.set([next[at]!, next[at + 1]!, pen === Pen.up ? 1 : 0], cell(drawing, row));
@@ -267,6 +279,12 @@ function sightOf({ moving }: State, index: number, ink: Float32Array): Sight {
     return data.subarray(index * dims[1]!, (index + 1) * dims[1]!);
   });
   return { ink, tally: tally!, x: place![0]!, y: place![1]!, down: down![0]! > 0 };
+}
+
+/** Where the pen of a drawing by a model with a canvas is, in canvas units from the centre. */
+function placeOf({ moving }: State, index: number): Point {
+  const { data } = moving.at(-2)!;
+  return [data[index * 2]!, data[index * 2 + 1]!];
 }
 
 function lastRows({ rows, n, k }: Begun): Float32Array {
