@@ -37,7 +37,7 @@ beforeAll(async () => {
   completer = new Completer(new Model(runtime, prior, Atlas.read(bundled("atlas.npz"))));
 }, 180_000);
 
-/** The same strokes: as many points, each within a twentieth of a canvas unit. */
+/** The same strokes: as many points, each within a tenth of a canvas unit. */
 function expectSame(found: Drawing, wanted: Drawing): void {
   expect(found.strokes.map((stroke) => stroke.length)).toEqual(wanted.strokes.map((stroke) => stroke.length));
   expect(found.ended).toBe(wanted.ended);

@@ -52,7 +52,7 @@ class SampleSettings:
     """A drawing that has not ended by then is cut off."""
     specks: bool = False
     """Leave in what the decoder set down by mistake, as a model with a canvas does now and then; see `specks`."""
-    tries: int = 4
+    tries: int = 8
     """Offsets tried for each row: the better one lies on the ink that the model imagines, or looks at, the likelier it
     is drawn; 1 = the first that comes. Only with a canvas."""
     retakes: int = 8

@@ -59,7 +59,7 @@ class EvaluateSettings:
     """tau of the redrawings."""
     candidates: int = 4
     """Drawings made for each redrawing that is kept (see draw); 1 = whatever comes. Ret@k is always measured with 1."""
-    tries: int = 4
+    tries: int = 8
     """Offsets tried for each row, of models with a canvas (see draw)."""
     retakes: int = 8
     """How often a stroke that misses the picture is taken back, of models with a glimpse (see draw)."""

@@ -31,7 +31,7 @@ export interface DrawSettings {
 export const DEFAULT_SETTINGS: DrawSettings = {
   temperature: 0.2,
   penTemperature: 0.5,
-  tries: 4,
+  tries: 8,
   retakes: 8,
   candidates: 4,
   maxPoints: 250,
