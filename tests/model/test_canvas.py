@@ -123,9 +123,9 @@ def test_the_overview_shows_where_ink_is_left() -> None:
         told = c.see(torch.zeros(1, 144, 8), torch.zeros(1, 48, 48), glimpsed, tally, place)
         return told[0, -225:].view(15, 15)
 
-    seen = overview(torch.zeros(1, 625))
+    seen = overview(torch.zeros(1, 625)).detach()
     assert divmod(int(seen.argmax()), 15) == (7 - 5, 7 + 3)
-    drawn = overview(c.tally(there, there, torch.ones(1)))
+    drawn = overview(c.tally(there, there, torch.ones(1))).detach()
     assert float(drawn.sum()) < 0.5 * float(seen.sum())
     assert c.tally(there, there, torch.zeros(1)).sum() == 0
 

@@ -77,9 +77,8 @@ class Canvas(nn.Module):
             self.eye = Eye(channels)
             self.condense_glimpse = nn.Linear(2 * self.glimpse_side**2, GLIMPSE_FEATURES)
             self.condense_left = nn.Linear(self.grid * self.grid, LEFT_FEATURES)
-            middles = torch.arange(self.nodes)[:, None] * FINE - 0.5
-            pool = F.relu(1 - (torch.arange(self.size) - middles).abs() / CELL)
-            self.register_buffer("pool", pool, persistent=False)
+            pool = 1 - (torch.arange(2 * CELL) - (CELL - 0.5)).abs() / CELL
+            self.register_buffer("pool", (pool[:, None] * pool)[None, None], persistent=False)
             self.ink_per_cell = CELL * ink_of_a_line(settings.raster)
         self.overview_side = settings.overview
         if self.overview_side:
@@ -137,8 +136,7 @@ class Canvas(nn.Module):
         features: ``(n, channels, grid, grid)``; picture: ``(n, size, size)`` in 0..1, without ink where there is none.
         """
         there = (picture.flatten(1).amax(dim=1) > 0).to(picture.dtype)[:, None, None]
-        pool = self.get_buffer("pool")
-        ink = pool @ picture @ pool.t() / self.ink_per_cell
+        ink = F.conv2d(picture[:, None], self.get_buffer("pool"), stride=FINE, padding=CELL) / self.ink_per_cell
         glimpsed = Glimpsed((2 * picture - 1) * there, ink.flatten(1))
         return features + self.eye(picture[:, None]) * there[..., None], glimpsed
 
