@@ -53,6 +53,7 @@ describe("the bundled model draws as in Python", { timeout: 180_000 }, () => {
       penTemperature: wanted.pen_temperature,
       tries: wanted.tries,
       retakes: 8,
+      settle: true,
       maxPoints: wanted.max_points,
     };
     const drawings = await drawOn(runtime, begun, seeds, settings);

@@ -9,6 +9,7 @@ import { DEFAULT_RASTER, render } from "../src/core/raster";
 import { beginsOf, broughtBy, chooseBegin, inkOnPaper, missingInk } from "../src/core/retake";
 import { Pen, readConfig, selectState } from "../src/core/runtime";
 import { begin, choose, drawOn } from "../src/core/sampler";
+import { settled } from "../src/core/settle";
 import { withoutSpecks } from "../src/core/specks";
 import type { Drawing, Stroke } from "../src/core/types";
 import { pack, unpack } from "../src/engine/protocol";
@@ -142,6 +143,25 @@ describe("specks and repeats", () => {
   );
 });
 
+describe("settled drawings", () => {
+  it.each(golden<(Drawing & { given: number; ink: string; settled: Stroke[] })[]>("settled"))(
+    "lie where they do in Python, $given points given",
+    ({ strokes, given, ink, settled: wanted }) => {
+      const picture = Float32Array.from(inkOf(ink), (value) => value / 255);
+      const found = settled(strokes, picture, DEFAULT_RASTER, given);
+      expect(found.map((stroke) => stroke.length)).toEqual(wanted.map((stroke) => stroke.length));
+      const others = wanted.flat(2);
+      found.flat(2).forEach((value, index) => expect(value).toBeCloseTo(others[index]!, 2));
+      expect(found.flat().slice(0, given)).toEqual(strokes.flat().slice(0, given).map((at) => at.map(Math.fround)));
+    },
+  );
+
+  it("stay where the picture is blank", () => {
+    const strokes: Stroke[] = [[[10, 10], [90, 40]]];
+    expect(settled(strokes, new Float32Array(48 * 48), DEFAULT_RASTER, 0)).toBe(strokes);
+  });
+});
+
 describe("strokes that are taken back", () => {
   interface TakeCase {
     picture: Stroke[];
@@ -209,7 +229,7 @@ describe("the sampler", () => {
     // The row is drawn by the sampler itself, with the pen held down until then.
     const runtime = new Scripted(given.pen.length, given.row, given.mixture);
     const begun = await begin(runtime, new Float32Array(0), new Float32Array(0), given.pen.length);
-    const settings = { temperature: given.temperature, penTemperature: 0, tries: 1, retakes: 0, maxPoints: given.row + 1 };
+    const settings = { temperature: given.temperature, penTemperature: 0, tries: 1, retakes: 0, settle: false, maxPoints: given.row + 1 };
     await drawOn(runtime, begun, drawingSeeds(given.seed, given.pen.length), settings);
     runtime.lastOffsets.forEach((value, index) => expect(value).toBeCloseTo(given.offsets[index]!, 5));
   });
@@ -217,7 +237,7 @@ describe("the sampler", () => {
   it("tells what there is after each row, and stops where it is given up", async () => {
     const runtime = new Scripted(2, 5, golden<Choice[]>("choices")[0]!.mixture);
     const begun = await begin(runtime, new Float32Array(0), new Float32Array(0), 2);
-    const settings = { temperature: 0.2, penTemperature: 0, tries: 1, retakes: 0, maxPoints: 6 };
+    const settings = { temperature: 0.2, penTemperature: 0, tries: 1, retakes: 0, settle: false, maxPoints: 6 };
     const lengths: number[] = [];
     const drawings = await drawOn(runtime, begun, drawingSeeds(1, 2), settings, {
       onRow: (going, soFar) => lengths.push(...going.map((index) => pointCount(soFar(index).strokes))),

@@ -22,6 +22,7 @@ from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.drawing.retake import begins_of, choose_begin, missing_ink
 from sketch_pix2seq.drawing.runtime import MixtureArrays
 from sketch_pix2seq.drawing.sampler import SampleSettings, _choose, _offsets, begin, draw_on
+from sketch_pix2seq.drawing.settle import settled
 from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.raster import RasterSpec, render, render_fitted, shades_of
 from sketch_pix2seq.sequence import mixed, rows_of, uniform
@@ -39,6 +40,7 @@ def main() -> None:
     _write("random", _random())
     _write("choices", _choices())
     _write("specks", _specks())
+    _write("settled", _settled())
     _write("takes", _takes())
     _write("begins", _begins())
     _write("drawings", _drawings(model))
@@ -122,6 +124,24 @@ def _specks() -> list[dict[str, Any]]:
                 if any(np.array_equal(stroke, x) for x in left.strokes)
             ]
             cases.append({"given": given, **_strokes(sketch), "left": numbers})
+    return cases
+
+
+def _settled() -> list[dict[str, Any]]:
+    """Drawings beside the ink of what they are to be, and where their points come to lie."""
+    rng = np.random.default_rng(9)
+    cases = []
+    for given in (0, 4):
+        for _ in range(4):
+            wanted = [np.cumsum(rng.normal(size=(n, 2)) * 30, axis=0) + 127.5 for n in (9, 5, 2, 1)]
+            points = np.clip(np.concatenate(wanted), 0, 255).astype(np.float32)
+            ends = np.cumsum([len(stroke) for stroke in wanted])
+            ink = render_fitted(points - np.float32(127.5), ends, RasterSpec())
+            moved = np.round(points + rng.normal(size=points.shape) * 4, 2).astype(np.float32)
+            sketch = Sketch(tuple(np.split(moved, ends[:-1])))
+            after = settled(sketch, shades_of(ink), RasterSpec(), given=given)
+            packed = b64encode(zlib.compress(ink.tobytes(), 9)).decode()
+            cases.append({"given": given, "ink": packed, **_strokes(sketch), "settled": _strokes(after)["strokes"]})
     return cases
 
 

@@ -15,7 +15,7 @@ from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.errors import DataError, FormatError
 from sketch_pix2seq.evaluation.evaluate import evaluate
 from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
-from sketch_pix2seq.evaluation.results import Evaluation, load_evaluation, save_evaluation
+from sketch_pix2seq.evaluation.results import Estimate, Evaluation, load_evaluation, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 from sketch_pix2seq.model.export import write_folder
 from sketch_pix2seq.sketch import FloatArray, Sketch
@@ -55,6 +55,9 @@ def test_every_figure_of_a_model_that_cannot_draw(found: Evaluation) -> None:
     assert found.people.top1.value == 1.0
     assert found.redrawn.top1.value < 0.8
     assert found.redrawn.top3.value == 1.0  # of two categories
+    assert found.rec_difference is not None
+    assert found.rec_difference.value == pytest.approx(found.redrawn.top1.value - 1)
+    assert found.rec_difference.low < found.rec_difference.value < found.rec_difference.high
     assert np.sum(found.redrawn.confusion) == 60
     assert [len(row) for row in found.redrawn.confusion] == [3, 3]
     assert found.retrieval is not None
@@ -84,6 +87,7 @@ def test_a_perfect_copyist(shapes: Path, shapes_model: Path, quick_classifier: t
     settings = replace(SETTINGS, temperatures=(0.2,))
     found = evaluate(copyist, SketchSet.open(shapes), settings, classifier=load_classifier(quick_classifier[0]))
     assert found.redrawn == found.people
+    assert found.rec_difference == Estimate(0.0, 0.0, 0.0, 60)
     assert found.retrieval is not None
     assert found.retrieval.at["1"].value == 1.0
     assert found.distribution is not None

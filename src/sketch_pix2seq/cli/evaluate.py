@@ -144,6 +144,9 @@ def _figures(found: Evaluation) -> Iterator[tuple[str, str, str, str]]:
             name = k.replace("top", "top-")
             yield percent(f"Rec {name}, redrawings", redrawn, f"{redrawn.n} redrawings")
             yield percent(f"Rec {name}, people's", people, f"{people.n} sketches")
+        if found.rec_difference is not None:
+            value, low, high = (100 * getattr(found.rec_difference, of) for of in ("value", "low", "high"))
+            yield "Rec top-1, difference", f"{value:+.2f}", f"{low:+.2f} .. {high:+.2f}", "points, paired by sketch"
     if found.retrieval is not None:
         for k, estimate in found.retrieval.at.items():
             yield percent(

@@ -18,6 +18,7 @@ from sketch_pix2seq.drawing.aim import aim
 from sketch_pix2seq.drawing.density import log_density
 from sketch_pix2seq.drawing.retake import LONG, Takes, begins_of, choose_begin, ink_of_points, missing_ink
 from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
+from sketch_pix2seq.drawing.settle import settled
 from sketch_pix2seq.drawing.specks import without_specks
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.model.folder import ModelInfo
@@ -58,6 +59,8 @@ class SampleSettings:
     retakes: int = 8
     """How often a stroke that does not lie on the picture's ink is taken back and drawn again; 0 = never. Only where
     the decoder looks at the picture."""
+    settle: bool = True
+    """Move the points of a finished drawing a little, onto the picture's ink. Only where the decoder looks at it."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.pen_temperature < 0:
@@ -128,7 +131,10 @@ def draw_codes(
         begun = begin(runtime, codes[part], np.zeros((of[-1] + 1 - first, 0, 5), np.float32), shown)
         return begun.select(of - first)
 
-    return _shared(runtime, some, each, np.asarray(seeds), settings)
+    drawings = _shared(runtime, some, each, np.asarray(seeds), settings)
+    if pictures is None or not settings.settle or not runtime.info.model.glimpse:
+        return drawings
+    return [settled(drawing, pictures[i // each], runtime.info.model.raster) for i, drawing in enumerate(drawings)]
 
 
 def draw_on(
@@ -144,7 +150,12 @@ def draw_on(
     given = begun.rows.shape[1]
     if given > settings.max_points:
         raise SettingsError(f"{given} points are given, and a drawing has {settings.max_points} at most (max_points)")
-    return _shared(runtime, lambda _, chosen: begun.select(chosen), 1, np.asarray(seeds), settings)
+    drawings = _shared(runtime, lambda _, chosen: begun.select(chosen), 1, np.asarray(seeds), settings)
+    pictures = begun.state.picture if settings.settle else None
+    if pictures is None:
+        return drawings
+    raster = runtime.info.model.raster
+    return [settled(*both, raster, given=given) for both in zip(drawings, pictures, strict=True)]
 
 
 _Some: TypeAlias = Callable[[Runtime, NDArray[np.int64]], Begun]

@@ -75,6 +75,8 @@ def evaluate(
     tell("looking", 1, 3)
     logits, features = classifier.look(redrawn)
     tell("looking", 2, 3)
+    known = np.isin(np.array(used), classifier.categories)[labels]
+    better = _right(classifier, logits, labels, used) - _right(classifier, people_logits, labels, used)
     return Evaluation(
         model=name or "model",
         network=repr(model),
@@ -98,6 +100,7 @@ def evaluate(
         temperatures=_temperatures(model, classifier, people, labels, used, people_features, settings, tell),
         healing=_healing(model, classifier, people, labels, used, settings, tell),
         strokes=stroke_statistics(people, redrawn, seed=settings.seed),
+        rec_difference=bootstrap(better[known]) if known.any() else None,
         turing=_turing(classifier, people, redrawn, labels, used, settings, tell),
         seconds=round(time.monotonic() - began, 1),
     )
@@ -205,8 +208,22 @@ def _recognition(
     )
 
 
+def _right(
+    classifier: Classifier, logits: FloatArray, labels: NDArray[np.int64], used: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """1 where the classifier says what was meant, ``(n,)``."""
+    said = np.array(classifier.categories)[logits.argmax(axis=1)]
+    return np.asarray(said == np.array(used)[labels], np.float64)
+
+
 def _drawing(settings: EvaluateSettings, temperature: float, candidates: int = 1) -> DrawSettings:
-    return DrawSettings(temperature=temperature, candidates=candidates, tries=settings.tries, retakes=settings.retakes)
+    return DrawSettings(
+        temperature=temperature,
+        candidates=candidates,
+        tries=settings.tries,
+        retakes=settings.retakes,
+        settle=settings.settle,
+    )
 
 
 def _retrieval(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -181,6 +181,8 @@ class Evaluation:
     healing: tuple[AtDamage, ...]
     """Empty for a model whose encoder reads strokes."""
     strokes: tuple[StrokeStatistic, ...]
+    rec_difference: Estimate | None = None
+    """Rec top-1 of redrawings less people's, paired: whole sketches are resampled, each with its redrawing."""
 
 
 def save_evaluation(evaluation: Evaluation, path: str | Path) -> Path:
@@ -208,7 +210,8 @@ def _typed(value: Any, hint: Any) -> Any:
         return None if value is None else _typed(value, next(o for o in options if o is not type(None)))
     if is_dataclass(hint) and isinstance(hint, type):
         hints = get_type_hints(hint)
-        return hint(**{f.name: _typed(value[f.name], hints[f.name]) for f in fields(hint)})
+        there = [f.name for f in fields(hint) if f.name in value or f.default is MISSING]
+        return hint(**{name: _typed(value[name], hints[name]) for name in there})
     if origin is tuple:
         return tuple(_typed(item, options[0]) for item in value)
     if hint is not Any and origin is not None and issubclass(origin, Mapping):

@@ -63,6 +63,8 @@ class EvaluateSettings:
     """Offsets tried for each row, of models with a canvas (see draw)."""
     retakes: int = 8
     """How often a stroke that misses the picture is taken back, of models with a glimpse (see draw)."""
+    settle: bool = True
+    """Move the points of a finished drawing onto the picture's ink, of models with a glimpse (see draw)."""
     retrieval_temperature: float = 0.24
     """tau of the redrawings of Ret@k."""
     temperatures: tuple[float, ...] = (0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)

@@ -211,7 +211,7 @@ export class Completer {
       const codes = of.map((index) => prior.sample(index, normals, THINGS_SPREAD));
       const { runtime } = this.model;
       const begun = await begin(runtime, joined(codes), NO_ROWS, of.length, this.breathe);
-      const settings = { temperature: 0.2, penTemperature: 0.5, tries: 4, retakes: 0, maxPoints: 160 };
+      const settings = { temperature: 0.2, penTemperature: 0.5, tries: 4, retakes: 0, settle: false, maxPoints: 160 };
       const drawn = await drawOn(runtime, begun, seedsOfUse(from, 0, of.length), settings, {
         turn: this.breathe,
       });

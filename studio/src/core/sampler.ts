@@ -5,6 +5,7 @@ import { beginsOf, chooseBegin, inkOnPaper, isWorthIt, keepStroke, lacks, LONG, 
 import { rowAt, seeks, type Take, takeBack, warmth } from "./retake";
 import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
 import type { State, Turn } from "./runtime";
+import { settled } from "./settle";
 import { withoutSpecks } from "./specks";
 import type { Drawing, Point, Stroke } from "./types";
 
@@ -31,6 +32,7 @@ export interface SampleSettings {
   readonly penTemperature: number;
   readonly tries: number;
   readonly retakes: number;
+  readonly settle: boolean;
   readonly maxPoints: number;
 }
 
@@ -116,7 +118,7 @@ export async function drawOn(
   { turn = NO_TURN, onRow, onEnd }: Watching = {},
 ): Promise<Drawing[]> {
   const { n, k: given } = begun;
-  const { maxPoints, temperature, penTemperature, tries, retakes } = settings;
+  const { maxPoints, temperature, penTemperature, tries, retakes, settle } = settings;
   if (given > maxPoints) throw new Error(`${given} points are given, and a drawing has ${maxPoints} at most.`);
   const streams = new Streams(seeds);
   const table = new Float32Array(n * maxPoints * DRAWN);
@@ -138,7 +140,9 @@ export async function drawOn(
     picture?.forEach((value, pixel) => (ink[pixel] = Math.max(ink[pixel]!, value)));
     // The stroke that is being drawn may still become a line.
     const [done, now] = whole ? [strokes, []] : [strokes.slice(0, -1), strokes.slice(-1)];
-    return { strokes: [...withoutSpecks(done, ink, raster, given), ...now], ended: ended[index] === 1 };
+    const clean = [...withoutSpecks(done, ink, raster, given), ...now];
+    const kept = whole && settle && picture ? settled(clean, picture, raster, given) : clean;
+    return { strokes: kept, ended: ended[index] === 1 };
   };
 
   let state = begun.state;

@@ -22,6 +22,8 @@ export interface DrawSettings {
   readonly tries: number;
   /** How often a stroke that does not lie on the picture's ink is taken back and drawn again. */
   readonly retakes: number;
+  /** Move the points of a finished drawing a little, onto the picture's ink. */
+  readonly settle: boolean;
   /** Drawings made for each one that is kept: the one whose code is nearest to the picture's. */
   readonly candidates: number;
   /** A drawing that has not ended by then is cut off. */
@@ -33,6 +35,7 @@ export const DEFAULT_SETTINGS: DrawSettings = {
   penTemperature: 0.5,
   tries: 8,
   retakes: 8,
+  settle: true,
   candidates: 4,
   maxPoints: 250,
 };
