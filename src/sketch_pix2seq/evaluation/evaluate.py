@@ -75,8 +75,8 @@ def evaluate(
     tell("looking", 1, 3)
     logits, features = classifier.look(redrawn)
     tell("looking", 2, 3)
-    known = np.isin(np.array(used), classifier.categories)[labels]
-    better = _right(classifier, logits, labels, used) - _right(classifier, people_logits, labels, used)
+    known, meant = _meant(classifier, labels, used)
+    right, people_right = (metrics.top_k(each[known], meant, 1).astype(np.float64) for each in (logits, people_logits))
     return Evaluation(
         model=name or "model",
         network=repr(model),
@@ -100,7 +100,7 @@ def evaluate(
         temperatures=_temperatures(model, classifier, people, labels, used, people_features, settings, tell),
         healing=_healing(model, classifier, people, labels, used, settings, tell),
         strokes=stroke_statistics(people, redrawn, seed=settings.seed),
-        rec_difference=bootstrap(better[known]) if known.any() else None,
+        rec_difference=bootstrap(right - people_right) if known.any() else None,
         turing=_turing(classifier, people, redrawn, labels, used, settings, tell),
         seconds=round(time.monotonic() - began, 1),
     )
@@ -189,13 +189,10 @@ def _ratio(pairs: NDArray[np.float64]) -> float:
 def _recognition(
     classifier: Classifier, logits: FloatArray, labels: NDArray[np.int64], used: tuple[str, ...]
 ) -> Recognition | None:
-    known = [name for name in used if name in classifier.categories]
-    if not known:
+    known, meant = _meant(classifier, labels, used)
+    if not known.any():
         return None
-    mask = np.isin(np.array(used), known)[labels]
-    named = np.array([classifier.categories.index(c) if c in known else -1 for c in used])
-    logits, labels = logits[mask], labels[mask]
-    meant = named[labels]
+    logits, labels = logits[known], labels[known]
     first = metrics.top_k(logits, meant, 1)
     # Back from the classifier's categories to those under test; its others get a number past the last.
     place = np.array([used.index(c) if c in used else len(used) for c in classifier.categories])
@@ -208,12 +205,12 @@ def _recognition(
     )
 
 
-def _right(
-    classifier: Classifier, logits: FloatArray, labels: NDArray[np.int64], used: tuple[str, ...]
-) -> NDArray[np.float64]:
-    """1 where the classifier says what was meant, ``(n,)``."""
-    said = np.array(classifier.categories)[logits.argmax(axis=1)]
-    return np.asarray(said == np.array(used)[labels], np.float64)
+def _meant(
+    classifier: Classifier, labels: NDArray[np.int64], used: tuple[str, ...]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Sketches ``(n,)`` whose category the classifier knows, and the number that it has there, of each of these."""
+    numbers = np.array([classifier.categories.index(c) if c in classifier.categories else -1 for c in used])[labels]
+    return numbers >= 0, numbers[numbers >= 0]
 
 
 def _drawing(settings: EvaluateSettings, temperature: float, candidates: int = 1) -> DrawSettings:
