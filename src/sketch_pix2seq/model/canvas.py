@@ -31,9 +31,9 @@ GLIMPSE = 13
 """Side, in pixels, of the window on the picture itself."""
 OVERVIEW, OVERVIEW_STEP = 15, 3.0
 """Side, in places, of the window on the residual, and pixels between two places."""
-READ = 192
-"""Numbers that the decoder reads at each row."""
-_SAMPLES = 8
+_WINDOW_FEATURES, _GLIMPSE_FEATURES, _RESIDUAL_FEATURES, _OVERVIEW_FEATURES = 64, 96, 64, 64
+"""Numbers that each of the windows, and the whole residual, are condensed to."""
+_SAMPLES = 16
 """Places along a segment at which its ink is laid."""
 
 
@@ -51,29 +51,29 @@ class Attended(NamedTuple):
 class Canvas(nn.Module):
     """Features on a grid of ``grid x grid`` cells, each 4 x 4 pixels, and drawn ink on ``nodes x nodes`` points."""
 
-    def __init__(self, settings: ModelSettings, condition: int, maps: int) -> None:
-        """condition: numbers that features are unfolded from; maps: channels of the encoder's maps; 0 = none."""
+    def __init__(self, settings: ModelSettings, condition: int) -> None:
+        """condition: numbers that features are unfolded from."""
         super().__init__()
         channels = settings.canvas_channels
         self.size, self.pixels_per_unit = settings.raster.size, settings.raster.pixels_per_unit
         self.grid, self.nodes = self.size // CELL, self.size // NODE + 1
         self.channels = channels
         self.unfold = nn.Linear(condition, channels * (self.grid // 2) ** 2)
-        self.coarse, self.middle, self.fine = _Block(channels), nn.Conv2d(channels, channels, 3, 1, 1), _Block(channels)
+        self.convolutions = nn.ModuleList([nn.Conv2d(channels, channels, 3, 1, 1) for _ in range(2)])
+        self.refine = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1), nn.SiLU(), nn.Conv2d(channels, channels, 3, 1, 1)
+        )
         self.to_pixels = nn.Conv2d(channels, CELL * CELL, 1)
-        self.condense_window = nn.Linear(2 * WINDOW * WINDOW, 64)
-        self.combine = nn.Linear(channels + 1 + 2 + self.grid**2 + 64, READ)
-        self.attends = maps > 0
+        self.condense_window = nn.Linear(2 * WINDOW * WINDOW, _WINDOW_FEATURES)
+        self.attends = settings.attend > 0
+        self.out_features = channels + 1 + 2 + self.grid**2 + _WINDOW_FEATURES
+        self.attended_features = 0
         if self.attends:
-            self.from_maps = nn.Sequential(
-                nn.Conv2d(maps, channels, 3, 1, 1), nn.SiLU(), nn.Conv2d(channels, channels, 3, 1, 1)
-            )
-            nn.init.zeros_(self.from_maps[2].weight)
-            nn.init.zeros_(self.from_maps[2].bias)
-            self.condense_glimpse = nn.Linear(2 * GLIMPSE * GLIMPSE, 96)
-            self.condense_residual = nn.Linear(self.grid**2, 64)
-            self.condense_overview = nn.Linear(OVERVIEW * OVERVIEW, 64)
-            self.combine_attended = nn.Linear(96 + 64 + 64 + 1, READ, bias=False)
+            self.attended_features = _GLIMPSE_FEATURES + _RESIDUAL_FEATURES + 1 + _OVERVIEW_FEATURES
+            self.picture_features = PictureFeatures(channels)
+            self.condense_glimpse = nn.Linear(2 * GLIMPSE * GLIMPSE, _GLIMPSE_FEATURES)
+            self.condense_residual = nn.Linear(self.grid**2, _RESIDUAL_FEATURES)
+            self.condense_overview = nn.Linear(OVERVIEW * OVERVIEW, _OVERVIEW_FEATURES)
             pool = 1 - (torch.arange(2 * CELL) - (CELL - 0.5)).abs() / CELL
             self.register_buffer("pool", (pool[:, None] * pool)[None, None], persistent=False)
             self.ink_per_cell = CELL * ink_of_a_line(settings.raster)
@@ -92,20 +92,21 @@ class Canvas(nn.Module):
     def predict(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Conditions ``(n, c)`` -> features ``(n, channels, grid, grid)`` and logits of the ink ``(n, size, size)``."""
         x = self.unfold(condition).unflatten(1, (self.channels, self.grid // 2, self.grid // 2))
-        x = F.interpolate(self.coarse(x), scale_factor=2.0, mode="nearest")
-        x = self.fine(self.middle(F.silu(x)))
-        return x, F.pixel_shuffle(self.to_pixels(F.silu(x)), CELL)[:, 0]
+        x = F.interpolate(F.silu(x), scale_factor=2.0, mode="nearest")
+        for convolution in self.convolutions:
+            x = F.silu(convolution(x))
+        x = x + self.refine(x)
+        return x, F.pixel_shuffle(self.to_pixels(x), CELL)[:, 0]
 
-    def attend(self, features: Tensor, maps: Tensor, picture: Tensor) -> tuple[Tensor, Attended]:
+    def attend(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Attended]:
         """Predicted features with those of the pictures themselves added, and the pictures as `read` wants them.
 
-        features: ``(n, channels, grid, grid)``; maps: the encoder's, of the same grid; picture: ``(n, size, size)`` in
-        0..1, without ink where there is none.
+        features: ``(n, channels, grid, grid)``; picture: ``(n, size, size)`` in 0..1, without ink where there is none.
         """
         there = (picture.flatten(1).amax(dim=1, keepdim=True) > 0).to(picture.dtype)
         ink = F.conv2d(picture[:, None], self.get_buffer("pool"), stride=NODE, padding=CELL) / self.ink_per_cell
         attended = Attended((2 * picture - 1) * there[..., None], ink.flatten(1), there)
-        return features + self.from_maps(maps) * there[..., None, None], attended
+        return features + self.picture_features(picture[:, None]) * there[..., None, None], attended
 
     def ink(self, before: Tensor, after: Tensor, drawn: Tensor) -> Tensor:
         """Ink ``(n, nodes * nodes)`` that segments lay, in cell sides; drawn ``(n,)`` is 1 where the pen was down.
@@ -121,7 +122,9 @@ class Canvas(nn.Module):
         return torch.bmm((down * length[:, None, None]).transpose(1, 2), across).flatten(1)
 
     def read(self, features: Tensor, pixels: Tensor, attended: Attended | None, drawn: Tensor, place: Tensor) -> Tensor:
-        """What the decoder reads at each of ``time`` rows of n drawings ``(time, n, READ)``.
+        """What the decoder reads at each of ``time`` rows of n drawings.
+
+        Gives ``(time, n, out_features)``, with ``attended_features`` more where it attends to pictures.
 
         features: ``(n, channels, grid, grid)``; pixels: ``(n, size, size)`` in 0..1; attended: from `attend`, or None;
         drawn: ink ``(time, n, nodes * nodes)``; place: ``(time, n, 2)`` in canvas units from the centre.
@@ -135,20 +138,20 @@ class Canvas(nn.Module):
         laid = torch.tanh(around[:, 0, 1::2, 1::2].flatten(1)).view(*drawn.shape[:2], -1)
         window = self._window(pixels, nodes, place, self.get_buffer("window_places"))
         own = [seen, (at_pen * laid).sum(-1, keepdim=True), place / 128.0, laid]
-        read = self.combine(torch.cat([*own, F.silu(self.condense_window(window))], dim=-1))
+        own.append(F.silu(self.condense_window(window)))
         if attended is not None:
             window = self._window(attended.picture, nodes, place, self.get_buffer("glimpse_places"))
             residual = F.relu(attended.ink - around.view(*drawn.shape[:2], -1))
             at = (self._pixel(place).unsqueeze(2) + self.get_buffer("overview_places")).flatten(0, 1)[:, None]
             grids = residual.view(-1, 1, self.nodes, self.nodes)
             overview = _sampled(grids, (at + 0.5) * (2 / NODE / (self.nodes - 1)) - 1).view(*drawn.shape[:2], -1)
-            read = read + self._read_attended(window, residual, overview) * attended.there
-        return F.silu(read)
+            own += [part * attended.there for part in self._read_attended(window, residual, overview)]
+        return torch.cat(own, dim=-1)
 
     def read_row(
         self, cells: Tensor, pixels: Tensor, attended: Attended | None, drawn: Tensor, place: Tensor
     ) -> Tensor:
-        """`read` at one row ``(n, READ)``, as it is fastest in drawing, and in ONNX Runtime, which samples slowly.
+        """`read` at one row, as it is fastest in drawing, and in ONNX Runtime, which samples slowly.
 
         cells: features ``(n, grid * grid, channels)``; drawn: ``(n, nodes * nodes)``; place: ``(n, 2)``.
         """
@@ -167,26 +170,25 @@ class Canvas(nn.Module):
         seen = torch.bmm(weights, cells.flatten(0, 1)[four])[:, 0]
         window = self._window_of_one(pixels, nodes, place, self.get_buffer("window_places")[:WINDOW, :1])
         own = [seen, (weights[:, 0] * laid.flatten()[four]).sum(-1, keepdim=True), place / 128.0, laid]
-        read = self.combine(torch.cat([*own, F.silu(self.condense_window(window))], dim=-1))
+        own.append(F.silu(self.condense_window(window)))
         if attended is not None:
-            window = self._window_of_one(attended.picture, nodes, place, self.get_buffer("glimpse_places")[:GLIMPSE, :1])
+            ticks = self.get_buffer("glimpse_places")[:GLIMPSE, :1]
+            window = self._window_of_one(attended.picture, nodes, place, ticks)
             residual = F.relu(attended.ink - around.flatten(1))
             at = self._pixel(place).unsqueeze(1) + self.get_buffer("overview_places")[:OVERVIEW, :1]
             down, across = _hats((at + 0.5) / NODE, self.nodes)
             overview = down @ residual.view(-1, self.nodes, self.nodes) @ across.transpose(1, 2)
-            read = read + self._read_attended(window, residual, overview.flatten(1)) * attended.there
-        return F.silu(read)
+            own += [part * attended.there for part in self._read_attended(window, residual, overview.flatten(1))]
+        return torch.cat(own, dim=-1)
 
-    def _read_attended(self, window: Tensor, residual: Tensor, overview: Tensor) -> Tensor:
+    def _read_attended(self, window: Tensor, residual: Tensor, overview: Tensor) -> list[Tensor]:
         in_cells = residual.view(*residual.shape[:-1], self.nodes, self.nodes)[..., 1::2, 1::2].flatten(-2)
-        parts = [
+        return [
             F.silu(self.condense_glimpse(window)),
             F.silu(self.condense_residual(in_cells)),
-            F.silu(self.condense_overview(overview)),
             in_cells.sum(dim=-1, keepdim=True) / self.grid,
+            F.silu(self.condense_overview(overview)),
         ]
-        out: Tensor = self.combine_attended(torch.cat(parts, dim=-1))
-        return out
 
     def _window(self, pixels: Tensor, nodes: Tensor, place: Tensor, places: Tensor) -> Tensor:
         """Pixels and drawn ink at places around the pen ``(time, n, 2 side^2)``."""
@@ -210,16 +212,23 @@ class Canvas(nn.Module):
         return place * self.pixels_per_unit + (self.size - 1) / 2
 
 
-class _Block(nn.Module):
-    """A residual block of two 3x3 convolutions (He et al. 2016, "Identity Mappings in Deep Residual Networks")."""
+class PictureFeatures(nn.Module):
+    """Pictures ``(n, 1, size, size)`` in 0..1 -> features ``(n, channels, size / 4, size / 4)``, at first all zero."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first, self.second = (nn.Conv2d(channels, channels, 3, 1, 1) for _ in range(2))
+        self.down = nn.Sequential(nn.Conv2d(1, 32, 3, 2, 1), nn.SiLU(), nn.Conv2d(32, channels, 3, 2, 1), nn.SiLU())
+        self.around = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1), nn.SiLU(), nn.Conv2d(channels, channels, 3, 1, 1), nn.SiLU()
+        )
+        self.out = nn.Conv2d(channels, channels, 3, 1, 1)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.second(F.silu(self.first(F.silu(x))))
-        return out
+    def forward(self, picture: Tensor) -> Tensor:
+        x = self.down(picture)
+        features: Tensor = self.out(x + self.around(x))
+        return features
 
 
 def _hats(at: Tensor, count: int) -> tuple[Tensor, Tensor]:

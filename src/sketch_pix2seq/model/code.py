@@ -12,33 +12,31 @@ _MOMENTUM = 0.01
 """Weight of a batch in the running statistics of the codes."""
 
 
-class UnitCode(nn.Module):
+class UnitCode(nn.Linear):
     """Features -> codes whose every number has mean 0 and variance 1 over the training drawings.
 
     The statistics are running ones in training too: those of a batch would hide its length, since batches hold drawings
-    of one length. Features and weights are normalised first (Salimans & Kingma 2016), so that the encoder cannot outrun
-    the statistics by growing.
+    of one length.
     """
 
     def __init__(self, features: int, z_size: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(z_size, features))
+        super().__init__(features, z_size)
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.bias)
         self.register_buffer("mean", torch.zeros(z_size))
         self.register_buffer("variance", torch.ones(z_size))
         self.register_buffer("batches", torch.zeros(()))
 
     def forward(self, features: Tensor) -> Tensor:
         """Features ``(n, f)`` -> codes ``(n, z)``, float32."""
-        x = F.layer_norm(features.float(), features.shape[1:])
-        projected = (x @ F.normalize(self.weight, dim=1).t()).float()
+        projected = super().forward(features).float()
         mean, variance = self.get_buffer("mean"), self.get_buffer("variance")
         if self.training:
             with torch.no_grad():
                 batches = self.get_buffer("batches")
                 batches += 1
                 weight = (1 / batches).clamp(min=_MOMENTUM)
-                centre = projected.mean(dim=0)
-                mean.lerp_(centre, weight)
+                mean.lerp_(projected.mean(dim=0), weight)
                 variance.lerp_((projected - mean).square().mean(dim=0), weight)
         return (projected - mean) * torch.rsqrt(variance + 1e-6)
 

@@ -74,21 +74,13 @@ class DeepEncoder(nn.Module):
         self.stages = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
         self.residual = nn.Sequential(_Stage(top // 2, top // 2, 1), nn.Conv2d(top // 2, top // 2, 3, 1, 1))
         self.fine = nn.Conv2d(top // 2, self.FINE, 1)
-        self.map_channels = top // 4
         self.out_features = (top + 4 * self.FINE) * (settings.raster.size // 16) ** 2
 
     def forward(self, ink: Tensor) -> Tensor:
         """Ink ``(n, 1, size, size)`` in 0..1 -> features ``(n, out_features)``."""
-        return self.features(self.maps(ink))
-
-    def maps(self, ink: Tensor) -> Tensor:
-        """Ink ``(n, 1, size, size)`` in 0..1 -> maps ``(n, map_channels, size / 4, size / 4)``."""
-        out: Tensor = self.stages[1](self.stages[0](ink))
-        return out
-
-    def features(self, maps: Tensor) -> Tensor:
-        """`maps` -> features ``(n, out_features)``."""
-        x = self.stages[2](maps)
+        x = ink
+        for stage in self.stages[:3]:
+            x = stage(x)
         x = x + self.residual(x)
         return torch.cat([self.stages[3](x).flatten(1), F.silu(self.fine(x)).flatten(1)], dim=1)
 

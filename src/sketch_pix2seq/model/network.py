@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from sketch_pix2seq.data.batches import Batch
 from sketch_pix2seq.model import mixture as mixtures
-from sketch_pix2seq.model.canvas import READ, Attended, Canvas
+from sketch_pix2seq.model.canvas import Attended, Canvas
 from sketch_pix2seq.model.code import Condition, UnitCode, noised, random_levels
 from sketch_pix2seq.model.decoders import CORES, CodeLinear, State, initial_state
 from sketch_pix2seq.model.encoders import DeepEncoder, NoEncoder, PaperEncoder, SequenceEncoder
+from sketch_pix2seq.model.sampling import sample_row
 from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP, SequenceSpec
 
@@ -95,9 +96,9 @@ class Network(nn.Module):
             nn.init.zeros_(self.to_log_variance.bias)
         self.condition = Condition(z, categories, settings.category_size) if settings.category_size else None
         width = self.condition.out_features if self.condition else z
-        maps = self.encoder.map_channels if settings.attend and isinstance(self.encoder, DeepEncoder) else 0
-        self.canvas = Canvas(settings, width, maps) if settings.canvas else None
-        self.core = CORES[settings.decoder](5 + (READ if self.canvas else 0), width, settings)
+        self.canvas = Canvas(settings, width) if settings.canvas else None
+        read = self.canvas.out_features + self.canvas.attended_features if self.canvas else 0
+        self.core = CORES[settings.decoder](5 + read, width, settings)
         self.to_state = CodeLinear(width, sum(self.core.state_sizes), bias=width > 0)
         self.head = nn.Linear(settings.decoder_size, mixtures.output_size(settings.mixtures))
 
@@ -105,8 +106,7 @@ class Network(nn.Module):
 
     def forward(self, batch: Tensors, attend: bool = False) -> Prediction:
         """The mixture of each row, given the rows before it. attend: the decoder attends to the batch's pictures."""
-        maps = self.encoder.maps(batch.seen) if isinstance(self.encoder, DeepEncoder) else None
-        mu, log_variance = self.posterior(self._features(batch, maps))
+        mu, log_variance = self.posterior(self._features(batch))
         code = mu
         if log_variance is not None and self.training:
             code = mu + torch.exp(0.5 * log_variance) * torch.randn_like(mu)
@@ -117,8 +117,7 @@ class Network(nn.Module):
             features, pixels = self.canvas.predict(condition)
             attended = None
             if attend:
-                assert maps is not None
-                features, attended = self.canvas.attend(features, maps, batch.seen[:, 0])
+                features, attended = self.canvas.attend(features, batch.seen[:, 0])
             rows = torch.cat([previous, self._read(features, pixels, attended, batch, previous)], dim=1)
         state = initial_state(self.to_state(condition), self.core.state_sizes)
         hidden = self.core.sequence(rows, self.core.constant(condition), state, batch.counts)
@@ -137,10 +136,7 @@ class Network(nn.Module):
         out: Tensor = self.condition(code, level, categories)
         return out
 
-    def _features(self, batch: Tensors, maps: Tensor | None) -> Tensor:
-        if maps is not None:
-            assert isinstance(self.encoder, DeepEncoder)
-            return self.encoder.features(maps)
+    def _features(self, batch: Tensors) -> Tensor:
         if isinstance(self.encoder, SequenceEncoder):
             rows = torch.cat([batch.drawn, F.one_hot(batch.pen, 3).float()], dim=1)
             features: Tensor = self.encoder(rows, torch.tensor(batch.counts))
@@ -167,7 +163,7 @@ class Network(nn.Module):
     def _read(
         self, features: Tensor, logits: Tensor, attended: Attended | None, batch: Tensors, previous: Tensor
     ) -> Tensor:
-        """What the decoder reads of the canvas at each packed row ``(rows, READ)``."""
+        """What the decoder reads of the canvas at each packed row ``(rows, features)``."""
         assert self.canvas is not None
         counts = batch.counts
         n, steps = counts[0], len(counts)
@@ -216,9 +212,8 @@ class Network(nn.Module):
             features, logits = self.canvas.predict(condition)
             attended: tuple[Tensor, ...] = ()
             if self.canvas.attends:
-                assert isinstance(self.encoder, DeepEncoder)
                 shown = torch.zeros_like(logits) if picture is None else picture
-                features, attended = self.canvas.attend(features, self.encoder.maps(shown[:, None]), shown)
+                features, attended = self.canvas.attend(features, shown)
             fixed = (*fixed, features.flatten(2).transpose(1, 2), logits.sigmoid(), *attended)
             nodes = self.canvas.nodes**2
             blank = (condition[:, :1] * 0).expand(n, nodes), (condition[:, :1] * 0).expand(n, 2), condition[:, :1] * 0
@@ -241,6 +236,23 @@ class Network(nn.Module):
             extra = (drawn, place, row[:, 2:3])
         moved = self.core.step(rows, fixed[0], state[:cores])
         return mixtures.split(self.head(moved[0])), (*moved, *extra)
+
+    def draw_row(
+        self, row: Tensor, given: Tensor, chance: Tensor, control: Tensor, fixed: State, state: State
+    ) -> tuple[Tensor, Tensor, State]:
+        """The last row ``(n, 5)`` -> the next one, its log densities ``(n, 2)`` in nats, and the state after it.
+
+        chance: see `sample_row`; control ``(n, 4)``: temperature, pen temperature, whether the drawing may end, and
+        whether the next row is the given one ``(n, 5)``, as it is where strokes are there already. The log densities
+        are those of the offset and of the pen state, at temperature 1.
+        """
+        mixture, state = self.step(row, fixed, state)
+        temperature, pen_temperature, may_end, forced = (control[:, i : i + 1] for i in range(4))
+        drawn = sample_row(mixture, chance, temperature, pen_temperature, may_end)
+        drawn = torch.where(forced > 0, given, drawn)
+        offset = mixtures.log_density(mixture, drawn[:, :2])
+        pen = (mixture.log_pen * drawn[:, 2:]).sum(dim=1)
+        return drawn, torch.stack([offset, pen], dim=1), state
 
 
 def _shifted(rows: Tensor, first: Tensor, counts: Sequence[int]) -> Tensor:

@@ -59,7 +59,7 @@ class ModelSettings:
     """Channels of the predicted features."""
     attend: float = 0.4
     """Share of the training batches in which the decoder attends to the picture itself; in the others it draws from the
-    code alone. 0 = it never does. Needs a canvas and the deep encoder."""
+    code alone. 0 = it never does. Needs a canvas."""
     start: Start = "centre"
     """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     raster: RasterSpec = RasterSpec()
@@ -86,8 +86,8 @@ class ModelSettings:
             raise SettingsError(
                 f"the {self.encoder} encoder needs a raster size that is a multiple of 16, not {self.raster.size}"
             )
-        if self.attend > 0 and not (self.canvas and self.encoder == "deep"):
-            raise SettingsError('attend above 0 needs a canvas and the "deep" encoder')
+        if self.attend > 0 and not (self.canvas and self.encoder in ("paper", "deep")):
+            raise SettingsError("attend above 0 needs a canvas, and an encoder that sees pictures")
         for name in ("attend", "category_keep"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is a share, from 0 to 1, not {getattr(self, name)}")
