@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ import tyro
 from sketch_pix2seq.cli.console import console, stages, warn
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
-from sketch_pix2seq.evaluation.evaluate import evaluate
+from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.evaluation.recognition import load_classifier
-from sketch_pix2seq.evaluation.results import Estimate, Evaluation, save_evaluation
+from sketch_pix2seq.evaluation.results import Estimate, Evaluation, Likeness, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(EvaluateSettings):
-    """Measure what a model draws, on sketches it never saw. Every figure comes with a 95 % bootstrap interval.
+    """Measure what a model draws, on sketches it never saw. Every figure comes with a 95 % interval.
 
     sketch-pix2seq evaluate bundled --data drawings.arrow --out evaluation.json
 
-    sketch-pix2seq evaluate runs/mine --data mine.arrow --limit 500 --no-turing
+    sketch-pix2seq evaluate runs/mine --data mine.arrow --limit 500 --no-pixel-test
     """
 
     model: tyro.conf.Positional[str] = BUNDLED
@@ -47,6 +47,10 @@ class Settings(EvaluateSettings):
 
 def run(settings: Settings) -> None:
     """Evaluate; print tables, or JSON."""
+    try:
+        from sketch_pix2seq.evaluation.evaluate import evaluate
+    except ImportError as error:
+        raise missing_package(error, "evaluating", "evaluate") from error
     model = load_model(settings.model)
     sketches = SketchSet.open(settings.data)
     classifier = load_classifier(settings.classifier)
@@ -61,8 +65,8 @@ def run(settings: Settings) -> None:
             classifier=classifier,
             on_progress=show,
         )
-    if settings.turing and found.turing is None:
-        warn('the Turing test was left out: it needs PyTorch (pip install "sketch-pix2seq[train]") and more sketches')
+    if settings.pixel_test and any(row.pixel_test is None for row in found.likeness):
+        warn('the pixel test was left out: it needs PyTorch (pip install "sketch-pix2seq[evaluate]") and more sketches')
     if settings.out is not None:
         save_evaluation(found, settings.out)
     if settings.json:
@@ -83,37 +87,28 @@ def tables(found: Evaluation) -> Iterator[Table | str]:
     yield escape(
         f"{found.model}: {found.network}\n"
         f"{found.sketches} sketches of {len(found.categories)} categories, split {found.split!r} of {found.data}; "
-        f"temperature {found.temperature:g}, candidates {found.candidates}, seed {found.seed}\n"
+        f"temperature {found.temperature:g}, seed {found.seed}\n"
         f"renderer: {raster.size} x {raster.size} pixels, line {raster.line}, anti-aliased, margin {raster.margin:g}, "
         f"aspect kept, centred\nclassifier: {found.classifier}\nmachine: {found.machine}; {found.seconds:.0f} s"
     )
-    table = Table("figure", "value", "95 % interval", "of", title="What it draws", title_justify="left")
+    table = Table("figure", "value", "95 % interval", "of", title="Redrawings at freedom 0", title_justify="left")
     for row in _figures(found):
         table.add_row(*map(escape, row))
     yield table
-    if found.temperatures:
-        first = found.temperatures[0]
-        table = Table(
-            "temperature", "ended", "Rec top-1", "variety",
-            title=f"Temperature ({first.samples} redrawings of an input, 1 candidate, {first.ended.n} in all)",
-            title_justify="left",
-        )  # fmt: skip
-        for at in found.temperatures:
-            rec = "-" if at.top1 is None else _percent(at.top1)
-            table.add_row(f"{at.temperature:g}", _percent(at.ended), rec, f"{at.variety.value:.2f}")
-        yield table
+    if found.likeness:
+        yield _likeness(found)
     if found.healing:
         first_damage = found.healing[0]
         table = Table(
             "patches removed", "Rec top-1", "Ret@1",
-            title=f"Healing ({first_damage.retrieved.n} inputs, 1 candidate, gallery of {first_damage.gallery})",
+            title=f"Healing ({first_damage.retrieved.n} inputs, gallery of {first_damage.gallery})",
             title_justify="left",
         )  # fmt: skip
         for at_damage in found.healing:
             rec = "-" if at_damage.top1 is None else _percent(at_damage.top1)
             table.add_row(f"{at_damage.damage:.0%}", rec, _percent(at_damage.retrieved))
         yield table
-    table = Table("strokes", "people", "redrawn", "KS distance", title="How it draws", title_justify="left")
+    table = Table("strokes", "people", "redrawn", "KS distance", title="Strokes at freedom 0", title_justify="left")
     for statistic in found.strokes:
         name = f"{statistic.name} ({statistic.unit})" if statistic.unit else statistic.name
         values = (f"{x.value:.3g}" for x in (statistic.people, statistic.redrawn, statistic.distance))
@@ -161,10 +156,45 @@ def _figures(found: Evaluation) -> Iterator[tuple[str, str, str, str]]:
         yield percent("precision, people's", it.precision_people, f"k = {it.neighbours}")
         yield percent("recall, redrawings", it.recall, f"k = {it.neighbours}")
         yield percent("recall, people's", it.recall_people, f"k = {it.neighbours}")
-    if found.turing is not None:
-        of = f"{found.turing.folds} folds, each CNN learned from {found.turing.learned_from}; 50 % = cannot tell"
-        yield percent("machine's Turing test", found.turing.accuracy, of)
     yield percent("ended by itself", found.ended, f"{found.ended.n} redrawings")
+
+
+def _likeness(found: Evaluation) -> Table:
+    """One column for each row of the table over freedom; a figure, and half of its interval."""
+    from rich.table import Table
+
+    rows = found.likeness
+    title = f"Drawings beside people's ({rows[0].inputs} inputs; half of the 95 % interval after each figure)"
+    table = Table("figure", "people's own", *(row.name for row in rows), title=title, title_justify="left")
+    rec = None if found.people is None else found.people.top1
+    recall = None if found.distribution is None else found.distribution.recall_people
+
+    def line(name: str, people: str, get: Callable[[Likeness], Estimate | None], percent: bool) -> None:
+        if any(get(row) is not None for row in rows):
+            table.add_row(name, people, *(_with_half(get(row), percent) for row in rows))
+
+    line("variety (1 = two people's)", "1", lambda row: row.variety, False)
+    line("Rec top-1, %", _with_half(rec, True), lambda row: row.top1, True)
+    line("FID over people's own", "1", lambda row: row.fid_ratio, False)
+    line("recall, %", _with_half(recall, True), lambda row: row.recall, True)
+    line("distance to the nearest twin", "1", lambda row: row.twin, False)
+    line("F1 to the input, 1 pixel of 48", "1", lambda row: row.f1, False)
+    line("strokes a sketch, over people's", "1", lambda row: row.strokes, False)
+    line("strokes matched, %", "", lambda row: row.matched, True)
+    line("first stroke the same, %", "", lambda row: row.first, True)
+    line("stroke direction the same, %", "", lambda row: row.direction, True)
+    line("Kendall's tau of stroke order", "", lambda row: row.tau, False)
+    line("told from people: order, %", "50", lambda row: row.order_test, True)
+    line("told from people: strokes, %", "50", lambda row: row.stroke_test, True)
+    line("told from people: pixels, %", "50", lambda row: row.pixel_test, True)
+    return table
+
+
+def _with_half(estimate: Estimate | None, percent: bool) -> str:
+    if estimate is None:
+        return "-"
+    half = (estimate.high - estimate.low) / 2
+    return f"{100 * estimate.value:.1f} ±{100 * half:.1f}" if percent else f"{estimate.value:.2f} ±{half:.2f}"
 
 
 def _categories(found: Evaluation) -> Iterator[Table]:

@@ -67,7 +67,7 @@ def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int
 
 
 def retrieval_ranks(queries: Reals, gallery: Reals, *, block: int = _BLOCK) -> NDArray[np.int64]:
-    """Ret@k: the rank of each query's own gallery item, 0 = nearest, ``(n,)``; Ret@k is the share of ``ranks < k``.
+    """For Ret@k: the rank of each query's own gallery item, 0 = nearest, ``(n,)``; see `retrieved`.
 
     Protocol (the SP-gra2seq line of papers): gallery item i is the code y_i (posterior mean) of the ORIGINAL test
     sketch i. Each sketch is redrawn once (published: temperature 0.24), the redrawing is rendered and encoded again by
@@ -116,6 +116,17 @@ def retrieval_ranks(queries: Reals, gallery: Reals, *, block: int = _BLOCK) -> N
                 near = _squared(asked[i], offered[j]) <= own[i]
                 ranks[rows] += np.bincount(i[near], minlength=len(asked))
     return ranks
+
+
+def retrieved(ranks: NDArray[np.integer], k: int) -> NDArray[np.bool_]:
+    """Ret@k: whether each query's own gallery item is among the ``k`` nearest, ``(n,)``, from `retrieval_ranks`.
+
+    Rank 0 is the nearest, so the k nearest have ranks below k. Raises ValueError for k below 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1; got {k}")
+    among: NDArray[np.bool_] = np.asarray(ranks) < k
+    return among
 
 
 def _blocks(n: int, block: int) -> Iterator[slice]:
