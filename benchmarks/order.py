@@ -2,9 +2,9 @@
 
     python benchmarks/order.py SET.arrow [--sketches 2000] [--traces 400]
 
-People's order of strokes against orders that a machine might choose (`evaluation.order`): how often the order test tells
-which one is a person's. Then the package's own tracer, on fewer sketches, beside another person's drawings of the same
-categories: order test, stroke agreement, stroke-level two-sample test and F1 to the input.
+People's order of strokes against orders that a machine might choose (`evaluation.order`): how often the order test
+tells which one is a person's. Then the package's own tracer, on fewer sketches, beside another person's drawings of the
+same categories: order test, stroke agreement, stroke-level two-sample test and F1 to the input.
 """
 
 from __future__ import annotations
