@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +38,9 @@ class AugmentSettings:
     """Rotation by up to this many degrees, either way."""
     shear: float = 0.1
     """Shear by up to this share of the height, either way."""
-    damage: float = 0.0
+    damage: float = 0.15
     """Share of the pictures that the encoder sees with holes, up to half of their patches; the strokes stay whole."""
-    slip: float = 0.0
+    slip: float = 1.0
     """Spread, in units of a canvas of 255, of the slips of the pen: the decoder is told that its points came to lie so
     far off at most, while the next ones lie where they did. So it learns to come back to the line."""
 
@@ -53,7 +53,7 @@ class BatchSettings:
     """Sketches a batch and process."""
     max_points: int = 250
     """Longer sketches are left out of training."""
-    balance: float = 0.5
+    balance: float = 0.65
     """Categories are drawn in proportion to their size to this power: 1 = as they come, 0 = all equally often."""
     bucket: int = 64
     """Batches whose sketches are sorted by length together; 1 = no bucketing."""
@@ -69,6 +69,8 @@ class Rehearsal:
     """Where they are; its training split is used."""
     share: float
     """Their share of the sketches in the batches, above 0 and below 1."""
+    numbers: tuple[int, ...]
+    """Number, to the model, of each of their categories."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Batch:
     came, which differs where it slips. pen: ``(rows,)`` int64 state after the row, before: ``(rows, 2)`` float32, the
     pen's absolute place before the row in canvas units from the centre; the last row of each sketch is its end row.
     counts: ``(time,)`` int64, sketches that have a row t. indices: ``(sketches,)`` where in the set each came from;
-    categories: ``(sketches,)`` int64. Rehearsed sketches and their categories are numbered on from the set's own.
+    categories: ``(sketches,)`` int64, as the model numbers them. Rehearsed sketches are numbered on from the set's own.
     """
 
     ink: NDArray[np.uint8]
@@ -168,7 +170,8 @@ class Loader:
 
     An epoch draws as many sketches as there are, categories balanced; small categories are seen more often. Each draw
     goes to one process, and a sketch is drawn again in an epoch only where its category is drawn more often than it has
-    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``rehearsal``, in
+    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``numbers``: what the
+    model numbers each category of the set, their order unless given. ``rehearsal``, in
     training alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
     Raises DataError for a split without a sketch of a usable length.
     """
@@ -185,6 +188,7 @@ class Loader:
         seed: int = 0,
         rank: int = 0,
         processes: int = 1,
+        numbers: Sequence[int] | None = None,
         rehearsal: Rehearsal | None = None,
     ) -> None:
         self.sketches, self.spec, self.raster, self.settings = sketches, spec, raster, settings
@@ -207,6 +211,8 @@ class Loader:
             more = other.category_ids[chosen] + np.int16(len(sketches.categories))
             self._categories = np.concatenate([self._categories, more])
             self._lengths = np.concatenate([self._lengths, other.lengths[chosen]])
+        own = range(len(sketches.categories)) if numbers is None else numbers
+        self._numbers = np.array([*own, *(rehearsal.numbers if rehearsal else ())], np.int64)
         self.global_size = settings.size * processes
         if training:
             self.batches_per_epoch = max(1, len(self._chosen) // self.global_size)
@@ -250,7 +256,7 @@ class Loader:
             batch.before,
             batch.counts,
             chosen[order],
-            self._categories[mine][order].astype(np.int64),
+            self._numbers[self._categories[mine][order]],
         )
 
     def stream(self, start: int, stop: int, ahead: int = 4) -> Generator[Batch]:
