@@ -12,9 +12,9 @@ import pytest
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.drawing.recognition import Classifier, load_classifier
 from sketch_pix2seq.errors import DataError, FormatError
 from sketch_pix2seq.evaluation.evaluate import evaluate
-from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.results import (
     ANOTHER_PERSON,
     TRACED,
@@ -26,7 +26,7 @@ from sketch_pix2seq.evaluation.results import (
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 from sketch_pix2seq.model.export import write_folder
 from sketch_pix2seq.sketch import FloatArray, Sketch
-from tests.drawing.conftest import KINDS, fixed_network
+from tests.evaluation.conftest import TINY, fixed_network
 
 SETTINGS = EvaluateSettings(samples=2, inputs=12, varied=4, pixel_test=False)
 
@@ -35,7 +35,7 @@ SETTINGS = EvaluateSettings(samples=2, inputs=12, varied=4, pixel_test=False)
 def shapes_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows rings and crosses by name alone: its weights are noise."""
     folder = tmp_path_factory.mktemp("shapes-model") / "model"
-    return write_folder(folder, fixed_network(KINDS["canvas"]), ["cross", "ring"], {"steps": 3})
+    return write_folder(folder, fixed_network(TINY["attends"]), ["cross", "ring"], {"steps": 3})
 
 
 class Copyist(Model):
@@ -121,17 +121,16 @@ def test_a_perfect_copyist(shapes: Path, shapes_model: Path, quick_classifier: t
     assert all(statistic.distance.value == 0 for statistic in found.strokes)
 
 
-@pytest.mark.skipif("freedom" not in DrawSettings.__dataclass_fields__, reason="drawing has no freedom")
 def test_a_model_with_a_flow_is_asked_at_every_freedom(
     shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
 ) -> None:
     copyist = Copyist(load_model(shapes_model).runtime)
-    copyist.asked, copyist.has_flow = [], True  # type: ignore[attr-defined,unused-ignore]
+    copyist.asked, copyist.has_flow = [], True
     settings = replace(SETTINGS, freedoms=(0.0, 0.5), damages=(), scale=False)
     classifier = load_classifier(quick_classifier[0])
     found = evaluate(copyist, SketchSet.open(shapes), settings, classifier=classifier)
     assert [row.freedom for row in found.likeness] == [0.0, 0.5]
-    asked = [(inputs, getattr(settings, "freedom")) for inputs, _, settings in copyist.asked]  # noqa: B009
+    asked = [(inputs, settings.freedom) for inputs, _, settings in copyist.asked]
     assert asked == [(60, 0.0), (4, 0.0), (12, 0.5), (4, 0.5)]
 
 

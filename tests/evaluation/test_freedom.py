@@ -8,9 +8,9 @@ from typing import cast
 import numpy as np
 import pytest
 
+from sketch_pix2seq.drawing.recognition import Classifier
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.evaluation.freedom import LikenessSettings, Sample, freedom_table, traced
-from sketch_pix2seq.evaluation.recognition import Classifier
 from sketch_pix2seq.evaluation.results import ANOTHER_PERSON, TRACED, Likeness
 from sketch_pix2seq.raster import RasterSpec, ink_of
 from sketch_pix2seq.sketch import FloatArray, Sketch

@@ -13,8 +13,8 @@ import tyro
 from sketch_pix2seq.cli.console import console, stages, warn
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
+from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.errors import missing_package
-from sketch_pix2seq.evaluation.recognition import load_classifier
 from sketch_pix2seq.evaluation.results import Estimate, Evaluation, Likeness, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 

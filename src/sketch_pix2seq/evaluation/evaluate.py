@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.recognition import Classifier, load_classifier
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.evaluation import metrics
 from sketch_pix2seq.evaluation.freedom import NEIGHBOURS, LikenessSettings, Sample, freedom_table
 from sketch_pix2seq.evaluation.likelihood import Likelihood, likelihood
-from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.results import (
     AtDamage,
     Distribution,
@@ -56,7 +55,7 @@ def evaluate(
     of their redrawings.
     Raises DataError where no sketch is left to measure on, ModelError for a model without an encoder.
     """
-    model.check_sees()
+    model.check_encoder()
     began = time.monotonic()
     tell = on_progress or (lambda what, done, total: None)
     classifier = classifier or load_classifier()
@@ -135,7 +134,9 @@ def _drawn(
         done += count
         tell(what, done, len(sources))
 
-    return model.draw_all(sources, samples, seed=seed, settings=_drawing(model, settings, freedom), on_progress=more)
+    return model.draw_all(
+        sources, samples, seed=seed, settings=DrawSettings(settings.temperature, freedom=freedom), on_progress=more
+    )
 
 
 def _losses(
@@ -155,7 +156,7 @@ def _losses(
         tell("likelihood", done, len(people))
 
     found = likelihood(model, people, on_progress=more)
-    alone = likelihood(model, people, glimpse=False) if model.info.model.glimpse else None
+    alone = likelihood(model, people, follow=False) if model.info.model.attend > 0 else None
     train = sketches.indices("train")
     longest = int(sketches.lengths[train].max()) if len(train) else max(sketch.n_points for sketch in people)
     both, pairs = _summed(found)
@@ -202,18 +203,6 @@ def _meant(
     """Sketches ``(n,)`` whose category the classifier knows, and the number that it has there, of each of these."""
     numbers = np.array([classifier.categories.index(c) if c in classifier.categories else -1 for c in used])[labels]
     return numbers >= 0, numbers[numbers >= 0]
-
-
-def _drawing(model: Model, settings: EvaluateSettings, freedom: float = 0.0) -> DrawSettings:
-    chosen: dict[str, Any] = {"temperature": settings.temperature}
-    if _has_flow(model):
-        chosen["freedom"] = freedom
-    return DrawSettings(**chosen)
-
-
-def _has_flow(model: Model) -> bool:
-    """Whether it can draw at other freedoms than 0."""
-    return bool(getattr(model, "has_flow", False))
 
 
 def _retrieval(
@@ -313,7 +302,7 @@ def _likeness(
         draw,
         sample,
         classifier,
-        freedoms=[freedom for freedom in settings.freedoms if freedom == 0 or _has_flow(model)],
+        freedoms=[freedom for freedom in settings.freedoms if freedom == 0 or model.has_flow],
         settings=LikenessSettings(
             settings.samples, settings.varied, settings.pixel_test, settings.folds, settings.seed
         ),
@@ -359,7 +348,7 @@ def _healing(
     ink = model.ink_of([people[i] for i in inputs])
     order = np.concatenate([inputs, np.delete(np.arange(len(people)), inputs)])
     gallery = model.encode_sketches(people)[order]
-    draw = _drawing(model, settings)
+    draw = DrawSettings(settings.temperature, freedom=0.0)
     found = []
     for number, damage in enumerate(settings.damages):
         tell("healing", number, len(settings.damages))

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.recognition import Classifier
 from sketch_pix2seq.errors import DataError, PictureError
 from sketch_pix2seq.evaluation import metrics
 from sketch_pix2seq.evaluation.agreement import order_pairs, stroke_agreement
 from sketch_pix2seq.evaluation.order import order_test
-from sketch_pix2seq.evaluation.recognition import Classifier
 from sketch_pix2seq.evaluation.results import ANOTHER_PERSON, TRACED, Estimate, Likeness
 from sketch_pix2seq.evaluation.statistics import bootstrap, rate, ratio, share, spread
 from sketch_pix2seq.evaluation.strokes import stroke_two_sample_test

@@ -414,7 +414,7 @@ def _evaluated(
         engine.chart(results, codes, labels[chosen], sketches.categories, seed)
     if not ((results / REDRAWN).exists() and people.exists()):
         shown = [sketches[int(i)] for i in test[spread(labels, SHOWN, seed)]]
-        drawn = model.draw_all(shown, seed=seed, settings=DrawSettings(temperature=TEMPERATURE))
+        drawn = model.draw_all(shown, seed=seed, settings=DrawSettings(TEMPERATURE, freedom=0.0))
         pairs = list(enumerate(zip(shown, drawn, strict=True)))
         write_sketches([sketch.with_(metadata={"place": place}) for place, (sketch, _) in pairs], people)
         write_sketches(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.errors import DataError, ModelError
-from sketch_pix2seq.evaluation.recognition import load_classifier
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 OnProgress: TypeAlias = Callable[[str, int, int], None]
