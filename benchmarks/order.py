@@ -16,7 +16,7 @@ import numpy as np
 from common import machine
 
 from sketch_pix2seq.data.store import SketchSet
-from sketch_pix2seq.evaluation.agreement import order_pairs, stroke_agreement
+from sketch_pix2seq.evaluation.agreement import match_all, order_pairs, stroke_agreement
 from sketch_pix2seq.evaluation.freedom import INK, traced
 from sketch_pix2seq.evaluation.metrics import ink_f1
 from sketch_pix2seq.evaluation.order import LEAST_STROKES, order_scale, order_test
@@ -42,8 +42,9 @@ def main() -> None:
     inputs = people[:: max(1, len(people) // asked.traces)][: asked.traces]
     print(f"\n| {len(inputs)} inputs | order test | first | direction | tau | stroke test | F1 |\n|---|" + "---|" * 6)
     for name, drawn in (("traced", traced(inputs)), ("another person", other_people(sketches, inputs))):
-        found = stroke_agreement(inputs, drawn)
-        own, reordered, _ = order_pairs(inputs, drawn)
+        matchings = match_all(inputs, drawn)
+        found = stroke_agreement(inputs, matchings)
+        own, reordered, _ = order_pairs(inputs, matchings)
         figures = [100 * order_test(own, reordered).mean()]
         figures += [100 * float(np.nanmean(x)) for x in (found.first, found.direction)]
         told = 100 * stroke_two_sample_test(inputs, drawn).mean()

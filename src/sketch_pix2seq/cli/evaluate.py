@@ -15,7 +15,7 @@ from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.errors import missing_package
-from sketch_pix2seq.evaluation.results import Estimate, Evaluation, Likeness, save_evaluation
+from sketch_pix2seq.evaluation.results import TRACED, Estimate, Evaluation, Likeness, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 
 if TYPE_CHECKING:
@@ -160,41 +160,47 @@ def _figures(found: Evaluation) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _likeness(found: Evaluation) -> Table:
-    """One column for each row of the table over freedom; a figure, and half of its interval."""
-    from rich.table import Table
+    """One column for each row of the table over freedom; the last one holds half of the widest interval in the line."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
 
     rows = found.likeness
-    title = f"Drawings beside people's ({rows[0].inputs} inputs; half of the 95 % interval after each figure)"
-    table = Table("figure", "people's own", *(row.name for row in rows), title=title, title_justify="left")
+    names = ("traced" if row.name == TRACED else row.name.removeprefix("freedom ") for row in rows)
+    table = Table(
+        Column("by freedom", no_wrap=True), "people", *names, "±", title_justify="left",
+        title=f"Drawings beside people's ({rows[0].inputs} inputs)", box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+    )  # fmt: skip
     rec = None if found.people is None else found.people.top1
     recall = None if found.distribution is None else found.distribution.recall_people
 
-    def line(name: str, people: str, get: Callable[[Likeness], Estimate | None], percent: bool) -> None:
-        if any(get(row) is not None for row in rows):
-            table.add_row(name, people, *(_with_half(get(row), percent) for row in rows))
+    def line(name: str, people: str | Estimate | None, get: Callable[[Likeness], Estimate | None], scale: int) -> None:
+        estimates = [get(row) for row in rows]
+        half = max((scale * (e.high - e.low) / 2 for e in estimates if e is not None), default=None)
+        if half is None:
+            return
+        digits = 1 if scale == 100 else 2
+        own = people if isinstance(people, str) else _short(people, scale, digits)
+        table.add_row(name, own, *(_short(e, scale, digits) for e in estimates), f"{half:.{digits}f}")
 
-    line("variety (1 = two people's)", "1", lambda row: row.variety, False)
-    line("Rec top-1, %", _with_half(rec, True), lambda row: row.top1, True)
-    line("FID over people's own", "1", lambda row: row.fid_ratio, False)
-    line("recall, %", _with_half(recall, True), lambda row: row.recall, True)
-    line("distance to the nearest twin", "1", lambda row: row.twin, False)
-    line("F1 to the input, 1 pixel of 48", "1", lambda row: row.f1, False)
-    line("strokes a sketch, over people's", "1", lambda row: row.strokes, False)
-    line("strokes matched, %", "", lambda row: row.matched, True)
-    line("first stroke the same, %", "", lambda row: row.first, True)
-    line("stroke direction the same, %", "", lambda row: row.direction, True)
-    line("Kendall's tau of stroke order", "", lambda row: row.tau, False)
-    line("told from people: order, %", "50", lambda row: row.order_test, True)
-    line("told from people: strokes, %", "50", lambda row: row.stroke_test, True)
-    line("told from people: pixels, %", "50", lambda row: row.pixel_test, True)
+    line("variety", "1", lambda row: row.variety, 1)
+    line("Rec top-1, %", rec, lambda row: row.top1, 100)
+    line("FID over people's", "1", lambda row: row.fid_ratio, 1)
+    line("recall, %", recall, lambda row: row.recall, 100)
+    line("nearest twin", "1", lambda row: row.twin, 1)
+    line("F1 to the input", "1", lambda row: row.f1, 1)
+    line("strokes over people's", "1", lambda row: row.strokes, 1)
+    line("strokes matched, %", "", lambda row: row.matched, 100)
+    line("same first stroke, %", "", lambda row: row.first, 100)
+    line("same direction, %", "", lambda row: row.direction, 100)
+    line("Kendall's tau", "", lambda row: row.tau, 1)
+    line("told by order, %", "50", lambda row: row.order_test, 100)
+    line("told by strokes, %", "50", lambda row: row.stroke_test, 100)
+    line("told by pixels, %", "50", lambda row: row.pixel_test, 100)
     return table
 
 
-def _with_half(estimate: Estimate | None, percent: bool) -> str:
-    if estimate is None:
-        return "-"
-    half = (estimate.high - estimate.low) / 2
-    return f"{100 * estimate.value:.1f} ±{100 * half:.1f}" if percent else f"{estimate.value:.2f} ±{half:.2f}"
+def _short(estimate: Estimate | None, scale: int, digits: int) -> str:
+    return "-" if estimate is None else f"{scale * estimate.value:.{digits}f}"
 
 
 def _categories(found: Evaluation) -> Iterator[Table]:

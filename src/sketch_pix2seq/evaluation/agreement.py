@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import kendalltau
 
 from sketch_pix2seq.errors import DataError
+from sketch_pix2seq.evaluation.order import LEAST_STROKES
 from sketch_pix2seq.evaluation.strokes import CLOSED
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, Sketch
 
@@ -60,32 +61,45 @@ def match_strokes(person: Sketch, drawing: Sketch, *, reach: float = REACH) -> M
     units) either way are not the same stroke and are dropped.
     """
     ours, theirs = _resampled(person), _resampled(drawing)
-    if not ours or not theirs:
+    if not len(ours) or not len(theirs):
         nothing = np.zeros(0, np.int64)
         return Matching(nothing, nothing, np.zeros(0, bool))
-    cost = np.array([[_chamfer(a, b) for b in theirs] for a in ours])
+    # (strokes of the person, points, strokes of the drawing, points)
+    distances = cdist(ours.reshape(-1, 2), theirs.reshape(-1, 2)).reshape(len(ours), _POINTS, len(theirs), _POINTS)
+    cost = (distances.min(axis=3).mean(axis=1) + distances.min(axis=1).mean(axis=2)) / 2
     rows, columns = linear_sum_assignment(cost)
-    along = np.array([_along(ours[i], theirs[j]) for i, j in zip(rows, columns, strict=True)])
+    closed, closed_too = _closed(ours), _closed(theirs)
+    along = np.array(
+        [_along(distances[i, :, j], closed[i] and closed_too[j]) for i, j in zip(rows, columns, strict=True)]
+    )
     near = along.min(axis=1) <= reach
     same = along[near, 0] <= along[near, 1]
     return Matching(rows[near].astype(np.int64), columns[near].astype(np.int64), same)
 
 
-def stroke_agreement(people: Sequence[Sketch], drawn: Sequence[Sketch], *, reach: float = REACH) -> Agreement:
-    """Agreement of each redrawing with the person's sketch that it redraws; `match_strokes` says what is matched.
+def match_all(people: Sequence[Sketch], drawn: Sequence[Sketch], *, reach: float = REACH) -> list[Matching]:
+    """`match_strokes` of each sketch with its redrawing, ``drawn[i]`` that of ``people[i]``.
 
-    people, drawn: n sketches each, ``drawn[i]`` is the redrawing of ``people[i]``. For scale: the package's tracer has
-    a direction agreement of about 55 % and a tau of about 0.3.
     Raises DataError where the two differ in number, ValueError for a person's sketch without strokes.
     """
     if len(people) != len(drawn):
         raise DataError(f"{len(people)} sketches and {len(drawn)} redrawings; each sketch needs its redrawing")
-    rows = [_agreement(person, drawing, reach) for person, drawing in zip(people, drawn, strict=True)]
+    if not all(person.strokes for person in people):
+        raise ValueError("a person's sketch without strokes has nothing to agree with")
+    return [match_strokes(person, drawing, reach=reach) for person, drawing in zip(people, drawn, strict=True)]
+
+
+def stroke_agreement(people: Sequence[Sketch], matchings: Sequence[Matching]) -> Agreement:
+    """Agreement of each redrawing with the person's sketch that it redraws, from `match_all`.
+
+    For scale: the package's tracer has a direction agreement of about 55 % and a tau of about 0.3.
+    """
+    rows = [_agreement(len(person), found) for person, found in zip(people, matchings, strict=True)]
     return Agreement(*np.array(rows, np.float64).reshape(-1, 4).T)
 
 
 def order_pairs(
-    people: Sequence[Sketch], drawn: Sequence[Sketch], *, least: int = 3, reach: float = REACH
+    people: Sequence[Sketch], matchings: Sequence[Matching], *, least: int = LEAST_STROKES
 ) -> tuple[list[Sketch], list[Sketch], NDArray[np.int64]]:
     """The person's matched strokes twice, for `order.order_test`: as the person drew them, and as the drawing does.
 
@@ -96,8 +110,7 @@ def order_pairs(
     own: list[Sketch] = []
     reordered: list[Sketch] = []
     kept: list[int] = []
-    for index, (person, drawing) in enumerate(zip(people, drawn, strict=True)):
-        found = match_strokes(person, drawing, reach=reach)
+    for index, (person, found) in enumerate(zip(people, matchings, strict=True)):
         if len(found.person) < least:
             continue
         strokes = [person.strokes[i] for i in found.person]
@@ -108,46 +121,43 @@ def order_pairs(
     return own, reordered, np.array(kept, np.int64)
 
 
-def _agreement(person: Sketch, drawing: Sketch, reach: float) -> tuple[float, float, float, float]:
-    if not person.strokes:
-        raise ValueError("a person's sketch without strokes has nothing to agree with")
-    found = match_strokes(person, drawing, reach=reach)
+def _agreement(strokes: int, found: Matching) -> tuple[float, float, float, float]:
     m = len(found.person)
     first = float(found.drawing[0] == 0) if m and found.person[0] == 0 else np.nan
     direction = float(found.same_direction.mean()) if m else np.nan
     # Both sequences are permutations without ties, so tau-b is tau.
     tau = float(kendalltau(found.person, found.drawing).statistic) if m > 1 else np.nan
-    return m / len(person), first, direction, tau
+    return m / strokes, first, direction, tau
 
 
-def _resampled(sketch: Sketch) -> list[DoubleArray]:
-    """Each stroke of the fitted sketch as `_POINTS` points at equal distances; a dot is repeated."""
-    strokes = []
-    for stroke in sketch.fit().strokes:
+def _resampled(sketch: Sketch) -> DoubleArray:
+    """Each stroke of the fitted sketch as points at equal distances ``(strokes, _POINTS, 2)``; a dot is repeated."""
+    found = np.zeros((len(sketch), _POINTS, 2))
+    for place, stroke in zip(found, sketch.fit().strokes, strict=True):
         points = stroke.astype(np.float64)
         along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
         at = np.linspace(0.0, along[-1], _POINTS)
-        strokes.append(np.stack([np.interp(at, along, points[:, axis]) for axis in (0, 1)], axis=1))
-    return strokes
+        place[:] = np.stack([np.interp(at, along, points[:, axis]) for axis in (0, 1)], axis=1)
+    return found
 
 
-def _chamfer(a: DoubleArray, b: DoubleArray) -> float:
-    distances = cdist(a, b)
-    return float(distances.min(axis=1).mean() + distances.min(axis=0).mean()) / 2
+def _along(distances: DoubleArray, closed: bool) -> tuple[float, float]:
+    """Mean distance between points of equal rank: as two strokes run, and with one reversed.
 
-
-def _along(a: DoubleArray, b: DoubleArray) -> tuple[float, float]:
-    """Mean distance between points of equal rank: as the two run, and with one reversed."""
-    distances = cdist(a, b)
-    shifts = range(_POINTS - 1) if _is_closed(a) and _is_closed(b) else range(1)
+    distances: between their points ``(_POINTS, _POINTS)``.
+    """
     ranks = np.arange(_POINTS)
 
     def least(order: NDArray[np.int64]) -> float:
+        shifts = range(_POINTS - 1) if closed else range(1)
         return min(float(distances[ranks, np.roll(order, shift)].mean()) for shift in shifts)
 
     return least(ranks), least(ranks[::-1])
 
 
-def _is_closed(points: DoubleArray) -> bool:
-    length = float(np.hypot(*np.diff(points, axis=0).T).sum())
-    return length > 0 and float(np.hypot(*(points[-1] - points[0]))) <= CLOSED * length
+def _closed(strokes: DoubleArray) -> NDArray[np.bool_]:
+    """Whether each stroke's ends meet, ``(strokes,)``."""
+    lengths = np.hypot(*np.moveaxis(np.diff(strokes, axis=1), 2, 0)).sum(axis=1)
+    gaps = np.hypot(*(strokes[:, -1] - strokes[:, 0]).T)
+    closed: NDArray[np.bool_] = (lengths > 0) & (gaps <= CLOSED * lengths)
+    return closed

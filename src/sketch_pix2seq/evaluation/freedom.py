@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sketch_pix2seq.drawing.recognition import Classifier
 from sketch_pix2seq.errors import DataError, PictureError
 from sketch_pix2seq.evaluation import metrics
-from sketch_pix2seq.evaluation.agreement import order_pairs, stroke_agreement
+from sketch_pix2seq.evaluation.agreement import Matching, match_all, order_pairs, stroke_agreement
 from sketch_pix2seq.evaluation.order import order_test
 from sketch_pix2seq.evaluation.results import ANOTHER_PERSON, TRACED, Estimate, Likeness
 from sketch_pix2seq.evaluation.statistics import bootstrap, rate, ratio, share, spread
@@ -158,7 +158,8 @@ class _Judge:
         drawn = [sketch if sketch.strokes else _dot(sketch) for sketch in drawn]
         logits, features = self.classifier.look(drawn)
         known = self.meant >= 0
-        agreement = stroke_agreement(people, drawn)
+        matchings = match_all(people, drawn)
+        agreement = stroke_agreement(people, matchings)
         return Likeness(
             name=name,
             freedom=freedom,
@@ -173,7 +174,7 @@ class _Judge:
             first=_mean(agreement.first, _as_share),
             direction=_mean(agreement.direction, rate),
             tau=_mean(agreement.tau, bootstrap),
-            order_test=self._order_test(drawn),
+            order_test=self._order_test(matchings),
             pixel_test=self._pixel_test(drawn),
             stroke_test=self._stroke_test(drawn),
             strokes=bootstrap(
@@ -212,8 +213,8 @@ class _Judge:
             return None
         return bootstrap(found, seed=self.settings.seed)
 
-    def _order_test(self, drawn: Sequence[Sketch]) -> Estimate | None:
-        own, reordered, _ = order_pairs(self.sample.people, drawn)
+    def _order_test(self, matchings: Sequence[Matching]) -> Estimate | None:
+        own, reordered, _ = order_pairs(self.sample.people, matchings)
         if len(own) < 2 * self.settings.folds:
             return None
         return rate(order_test(own, reordered, folds=self.settings.folds, seed=self.settings.seed))

@@ -179,7 +179,7 @@ def stroke_two_sample_test(
     sides = [stroke_features(side) for side in (people, drawn)]
     right = np.zeros((2, n), bool)
     for known, asked in KFold(folds, shuffle=True, random_state=seed).split(sides[0]):
-        forest = RandomForestClassifier(trees, min_samples_leaf=2, random_state=seed)
+        forest = RandomForestClassifier(trees, min_samples_leaf=2, random_state=seed, n_jobs=-1)
         forest.fit(np.concatenate([side[known] for side in sides]), np.repeat([1, 0], len(known)))
         for row, side in enumerate(sides):
             right[row, asked] = forest.predict(side[asked]) == 1 - row
