@@ -15,7 +15,7 @@ from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.errors import missing_package
-from sketch_pix2seq.evaluation.results import TRACED, Estimate, Evaluation, Likeness, save_evaluation
+from sketch_pix2seq.evaluation.results import ANOTHER_PERSON, TRACED, Estimate, Evaluation, Likeness, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 
 if TYPE_CHECKING:
@@ -165,10 +165,12 @@ def _likeness(found: Evaluation) -> Table:
     from rich.table import Column, Table
 
     rows = found.likeness
-    names = ("traced" if row.name == TRACED else row.name.removeprefix("freedom ") for row in rows)
+    short = {TRACED: "trace", ANOTHER_PERSON: "other"}
+    names = ["by freedom", "people", *(short.get(row.name, row.name.removeprefix("freedom ")) for row in rows), "±"]
     table = Table(
-        Column("by freedom", no_wrap=True), "people", *names, "±", title_justify="left",
-        title=f"Drawings beside people's ({rows[0].inputs} inputs)", box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        *(Column(name, no_wrap=True) for name in names), title_justify="left", box=SIMPLE_HEAD, padding=0,
+        title=f"Drawings beside people's, {rows[0].inputs} inputs (trace: by the package's tracer;\nother: another "
+        "person's sketch of the category)",
     )  # fmt: skip
     rec = None if found.people is None else found.people.top1
     recall = None if found.distribution is None else found.distribution.recall_people
