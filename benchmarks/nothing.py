@@ -1,12 +1,13 @@
 """Drawings from nothing: whether they are what was asked for, as various as people's, and none of them a copy.
 
-    python benchmarks/nothing.py SET.arrow [--each 24] [--model bundled] [--classifier FILE] [--only NAME ...] [--out DIR]
+    python benchmarks/nothing.py SET.arrow [--each 24] [--model bundled] [--classifier FILE]
+        [--only NAME ...] [--out DIR]
 
 So many drawings of each category (or of those named), at default settings, named by a classifier, beside as many of
-people's test sketches. In its features, and against as many of people's training sketches: FID over people's own, recall
-(the share of people's sketches that lie among the drawings), variety (how far apart the drawings of a category lie, over
-how far apart people's do), the distance to the nearest training sketch over that of people's own, and the share of near
-copies, which are nearer than a fifth of it. A category with fewer sketches than asked for counts with those that it has.
+people's test sketches. In its features, and against as many of people's training sketches: FID; recall (the share of
+people's sketches that lie among the drawings); variety (how far apart the drawings of a category lie, over how far
+apart people's do); the distance to the nearest training sketch over that of people's own; and the share of near copies,
+which are nearer than a fifth of it. A category with fewer sketches than asked for counts with those that it has.
 DIR/nothing.png shows some of every other category.
 """
 
@@ -58,7 +59,8 @@ def main() -> None:
     training, of_training = classifier.look(known_sketches)[1], numbers(known_sketches, categories)
     meant = np.array([classifier.categories.index(name) for name in categories])
     print(
-        f"{machine()}; {asked.model}; {asked.each} drawings of each of {len(categories)} categories; {classifier.path}\n"
+        f"{machine()}; {asked.model}; {asked.each} drawings of each of {len(categories)} categories; "
+        f"{classifier.path}\n"
     )
     print("| | named | in first five | worst | ended | strokes | FID | recall | variety | twin | near copies |")
     print("|---" * 11 + "|")
