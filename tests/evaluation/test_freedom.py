@@ -28,7 +28,7 @@ def drawing(category: str, rng: np.random.Generator) -> Sketch:
     for part in parts:
         a, b = (np.array(p, float) + rng.normal(0, 9, 2) for p in part)
         middle = (a + b) / 2 + rng.normal(0, 6, 2)
-        strokes.append(np.stack([a, middle, b]))
+        strokes.append(np.stack([a, middle, b]).astype(np.float32))
     return Sketch(tuple(strokes), category).fit()
 
 

@@ -34,6 +34,8 @@ from sketch_pix2seq.sketch import FloatArray, Sketch
 OnProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 _KS = (1, 10, 50)
+_ORDER: tuple[Split, ...] = ("test", "valid", "train")
+"""Splits from which another person's sketches are taken, after the one that is measured."""
 
 
 def evaluate(
@@ -317,7 +319,7 @@ def _others(sketches: SketchSet, inputs: NDArray[np.int64], split: Split, seed: 
 
     Of the same split as far as they go, then of validation or test, and last of the training split.
     """
-    order = (split, *(other for other in ("test", "valid", "train") if other != split))
+    order: list[Split] = [split, *(other for other in _ORDER if other != split)]
     rng = np.random.default_rng(seed)
     found = np.zeros(len(inputs), np.int64)
     of_inputs = sketches.category_ids[inputs]

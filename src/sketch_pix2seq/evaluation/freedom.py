@@ -147,8 +147,7 @@ class _Judge:
         self.training = classifier.look(sample.training)[1] if len(sample.training) else None
         self.fid = None if self.reference is None else metrics.frechet_distance(self.reference, self.features)
         comparable = np.flatnonzero(np.bincount(self.labels)[self.labels] > 1)
-        chosen = spread(self.labels[comparable], settings.varied, settings.seed) if len(comparable) else []
-        self.varied: NDArray[np.int64] = comparable[chosen]
+        self.varied: NDArray[np.int64] = comparable[spread(self.labels[comparable], settings.varied, settings.seed)]
 
     def row(
         self, name: str, freedom: float | None, drawn: Sequence[Sketch], several: Sequence[Sequence[Sketch]]
