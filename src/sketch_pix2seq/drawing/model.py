@@ -202,7 +202,7 @@ class Model:
             state = runtime.start(codes[some], Told(*(x[some] for x in told)))
             return state.select(inverse)
 
-        followed = told.picture.any()
+        followed = settings.proposals > 1 and told.picture.any()
         return draw(self.runtime, begin, streams, settings, pictures=told.picture[sources] if followed else None)
 
     def vary_codes(
@@ -230,6 +230,29 @@ class Model:
             if on_progress is not None:
                 on_progress(int(part[-1] + 1) // samples - begin // samples)
         return [drawings[i * samples : (i + 1) * samples] for i in range(n)]
+
+    def draw_between(
+        self,
+        codes: FloatArray,
+        levels: FloatArray,
+        samples: int = 1,
+        *,
+        seed: int = 0,
+        settings: DrawSettings = DrawSettings(),
+    ) -> list[list[Sketch]]:
+        """Draw codes ``(n, z)`` that no picture has, such as mixtures, each noised to its level ``(n,)`` and brought back
+        by the flow without a category; as they are, by a model without a flow. Samples share their random numbers
+        over the codes, so that near codes are drawn alike.
+        """
+        if not self.has_flow:
+            return self.draw_codes(codes, samples, seed=seed, settings=settings)
+        sources = np.repeat(np.arange(len(codes)), samples)
+        streams = np.tile(streams_of(seed, samples), len(codes))
+        unknown = np.full(len(sources), len(self.info.categories), np.int64)
+        given = Given.of(unknown, codes.shape[1])
+        new, _ = sample_codes(self.runtime, given, streams, guidance=1, codes=codes[sources], level=levels[sources])
+        drawings = self._from_flow(new, unknown, streams, settings)
+        return [drawings[i * samples : (i + 1) * samples] for i in range(len(codes))]
 
     def _from_flow(
         self, codes: FloatArray, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings

@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 
 from sketch_pix2seq.drawing.model import DrawSettings, Model
-from sketch_pix2seq.drawing.prior import SPREAD
 from sketch_pix2seq.drawing.writing import SHEET, checked_formats, free_name, make_folder, write_drawings
 from sketch_pix2seq.errors import FileError, SettingsError, SketchError
 from sketch_pix2seq.formats import (
@@ -61,14 +60,14 @@ def redraw(
     and left out; alone, its error is raised. Raises SettingsError for an unknown format, or
     samples or a limit below 1; ModelError for a model without an encoder; FileError where ``out`` cannot be a folder.
     """
-    model.check_sees()
+    model.check_encoder()
     wanted = checked_formats(formats)
     if samples < 1 or limit < 1:
         raise SettingsError(f"{'samples' if samples < 1 else 'limit'} must be at least 1")
     named, problems = _read(inputs, limit)
     make_folder(out)
     drawings: list[list[Sketch]] = []
-    batch = max(1, 256 // (samples * settings.candidates))
+    batch = max(1, 256 // samples)
     for begin in range(0, len(named), batch):
         part = named[begin : begin + batch]
         drawn = model.draw_all([sketch for _, sketch in part], samples, seed=seed, settings=settings)
@@ -95,14 +94,13 @@ def draw_from_nothing(
     formats: Sequence[str] = ("svg",),
     seed: int = 0,
     settings: DrawSettings = DrawSettings(),
-    spread: float = SPREAD,
     width_mm: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RedrawReport:
-    """Draw a category (`ANY`: of all that the model knows) without a picture; see `Model.imagine`.
+    """Draw a category (`ANY`: of all that the model knows) without a picture; see `Model.generate`.
 
     Writes CATEGORY-1.svg ... and sheet.png into ``out``, as `redraw` does, and raises what it raises; SettingsError for
-    an unknown category, ModelError for a model without a prior.
+    an unknown category, ModelError for a model without a flow.
     """
     wanted = checked_formats(formats)
     done = 0
@@ -114,7 +112,7 @@ def draw_from_nothing(
             on_progress(done, samples)
 
     name = None if category == ANY else category
-    drawings = model.imagine(name, samples, seed=seed, settings=settings, spread=spread, on_progress=count)
+    drawings = model.generate(name, samples, seed=seed, settings=settings, on_progress=count)
     make_folder(out)
     write_drawings(category, drawings, out, wanted, width_mm)
     columns = min(samples, _COLUMNS)

@@ -76,9 +76,8 @@ class FlowTrainSettings:
 
     network: FlowSettings = FlowSettings()
     """The network."""
-    passes: int = 4
-    """Times that the training drawings are encoded, each time augmented in another way; the codes are learned from as
-    often as the steps ask for."""
+    codes: int = 400_000
+    """Training sketches that are encoded, drawn by `balance`, each augmented in its own way."""
     steps: int = 12_000
     """Optimiser steps in all; 0 = no flow."""
     batch: int = 512
@@ -101,8 +100,8 @@ class FlowTrainSettings:
     """Minutes between checkpoints."""
 
     def __post_init__(self) -> None:
-        if min(self.passes, self.batch) < 1 or self.steps < 0:
-            raise SettingsError("passes and batch must be at least 1, steps 0 or more")
+        if min(self.codes, self.batch) < 1 or self.steps < 0:
+            raise SettingsError("codes and batch must be at least 1, steps 0 or more")
 
 
 @dataclass(frozen=True)
