@@ -38,9 +38,9 @@ class AugmentSettings:
     """Rotation by up to this many degrees, either way."""
     shear: float = 0.1
     """Shear by up to this share of the height, either way."""
-    damage: float = 0.0
+    damage: float = 0.15
     """Share of the pictures that the encoder sees with holes, up to half of their patches; the strokes stay whole."""
-    slip: float = 0.0
+    slip: float = 1.0
     """Spread, in units of a canvas of 255, of the slips of the pen: the decoder is told that its points came to lie so
     far off at most, while the next ones lie where they did. So it learns to come back to the line."""
 
@@ -53,7 +53,7 @@ class BatchSettings:
     """Sketches a batch and process."""
     max_points: int = 250
     """Longer sketches are left out of training."""
-    balance: float = 0.5
+    balance: float = 0.65
     """Categories are drawn in proportion to their size to this power: 1 = as they come, 0 = all equally often."""
     bucket: int = 64
     """Batches whose sketches are sorted by length together; 1 = no bucketing."""

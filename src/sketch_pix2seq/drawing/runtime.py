@@ -1,4 +1,4 @@
-"""Runtimes: what drawing asks of a network, in NumPy arrays. ONNX Runtime draws without PyTorch."""
+"""Runtimes: what drawing asks of a model folder, in NumPy arrays. ONNX Runtime draws without PyTorch."""
 
 from __future__ import annotations
 
@@ -11,37 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.drawing.aim import Sight
 from sketch_pix2seq.errors import ModelError
-from sketch_pix2seq.model.folder import DECODER, DECODER_INT8, ENCODER, START, WEIGHTS, ModelInfo, read_info
+from sketch_pix2seq.model.folder import DECODER, ENCODER, FLOW, START, WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP
 from sketch_pix2seq.sketch import FloatArray
 
 if TYPE_CHECKING:
+    from sketch_pix2seq.model.flow import Flow
     from sketch_pix2seq.model.network import Network
 
 RuntimeName = Literal["onnx", "torch"]
-Precision = Literal["float32", "int8"]
-"""Of the decoder's large products."""
-
-_IMAGINED = 2
-"""Place of the imagined ink in what stays the same; see `Network.start`."""
-_GLIMPSED = 3
-"""Place of the pictures that are looked at, 0 everywhere where there is none."""
 _FEWEST = 16
 """Drawings from which a thread of its own is worth while."""
-
-
-class MixtureArrays(NamedTuple):
-    """The mixture of n next rows: `model.mixture.Mixture` in NumPy, float32."""
-
-    log_pi: FloatArray
-    mu_x: FloatArray
-    mu_y: FloatArray
-    log_sigma_x: FloatArray
-    log_sigma_y: FloatArray
-    rho: FloatArray
-    log_pen: FloatArray
 
 
 class Posterior(NamedTuple):
@@ -52,6 +33,27 @@ class Posterior(NamedTuple):
 
     mean: FloatArray
     log_variance: FloatArray | None
+
+
+class Told(NamedTuple):
+    """What n drawings are drawn from, beside their codes."""
+
+    level: FloatArray
+    """The noise in each code ``(n,)``."""
+    category: NDArray[np.int64]
+    """Index of each category ``(n,)``; the number of categories stands for "not told"."""
+    picture: FloatArray
+    """Ink ``(n, size, size)`` in 0..1 to attend to; without ink: none."""
+
+    @classmethod
+    def nothing(cls, info: ModelInfo, n: int) -> Told:
+        """No noise, no category, no picture."""
+        size = info.model.raster.size
+        return cls(
+            np.zeros(n, np.float32),
+            np.full(n, len(info.categories), np.int64),
+            np.zeros((n, size, size), np.float32),
+        )
 
 
 @dataclass(frozen=True)
@@ -65,58 +67,19 @@ class DrawingState:
         """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
         return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
 
-    def known(self, drawing: int) -> FloatArray | None:
-        """The ink ``(size, size)`` in 0..1 that a model with a canvas imagines of one of them, or that it looks at.
-
-        None of other models.
-        """
-        if len(self.fixed) <= _IMAGINED:
-            return None
-        imagined = _array(self.fixed[_IMAGINED][drawing])
-        picture = DrawingState(tuple(x[drawing : drawing + 1] for x in self.fixed), ()).picture
-        return imagined if picture is None else np.maximum(imagined, picture[0])
-
-    @property
-    def ink(self) -> FloatArray | None:
-        """The ink ``(n, size, size)`` in 0..1 that is to be drawn; None of models without a canvas.
-
-        Of drawings that look at a picture it is the picture's, of others what is imagined.
-        """
-        if len(self.fixed) <= _IMAGINED:
-            return None
-        imagined, picture = _array(self.fixed[_IMAGINED]), self.picture
-        if picture is None:
-            return imagined.copy()
-        return np.where(picture.any(axis=(1, 2), keepdims=True), picture, imagined)
-
-    @property
-    def picture(self) -> FloatArray | None:
-        """The ink ``(n, size, size)`` in 0..1 of the pictures that drawings look at, blank where there is none.
-
-        None of models without a glimpse.
-        """
-        if len(self.fixed) <= _GLIMPSED:
-            return None
-        picture = _array(self.fixed[_GLIMPSED])
-        return np.where((picture != 0).any(axis=(1, 2), keepdims=True), (picture + 1) / 2, np.float32(0))
-
-    @property
-    def moves(self) -> DrawingState:
-        """What does not stay the same."""
-        return DrawingState((), self.moving)
-
-    def sight(self, ink: FloatArray) -> Sight:
-        """What drawings by a model with a canvas see before the next row, with the ink that is to be drawn."""
-        return Sight(ink, *(_array(x) for x in self.moving[-3:]))
-
-    def put(self, places: NDArray[np.integer], others: DrawingState) -> None:
-        """Others in the places of some, in the arrays themselves."""
-        for mine, theirs in zip(self.fixed + self.moving, others.fixed + others.moving, strict=True):
-            mine[places] = theirs
+    def rollback(self, places: NDArray[np.integer], before: DrawingState, sources: NDArray[np.integer]) -> None:
+        """Set the moving state of some drawings to that which others had, in the arrays themselves."""
+        for mine, theirs in zip(self.moving, before.moving, strict=True):
+            mine[places] = theirs[sources]
 
 
-def _array(values: Any) -> FloatArray:
-    return np.asarray(values if isinstance(values, np.ndarray) else values.cpu(), np.float32)
+class Rows(NamedTuple):
+    """The next row of n drawings."""
+
+    row: FloatArray
+    """stroke-5 ``(n, 5)`` in model units."""
+    log_density: FloatArray
+    """Of the offset and of the pen state, in nats, ``(n, 2)``."""
 
 
 class Runtime(Protocol):
@@ -132,16 +95,20 @@ class Runtime(Protocol):
         """stroke-5 rows ``(n, time, 5)`` with lengths ``(n,)`` -> what an encoder that reads strokes makes of them."""
         ...
 
-    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
-        """Codes ``(n, z)`` -> the state before the first row.
-
-        picture: ink ``(n, size, size)`` in 0..1 for a decoder with a glimpse to look at; of those without ink, and with
-        None, it has the code alone. Other decoders take no notice.
-        """
+    def start(self, code: FloatArray, told: Told) -> DrawingState:
+        """Codes ``(n, z)`` -> the state before the first row. A network takes no notice of what it cannot be told."""
         ...
 
-    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
-        """Last rows ``(n, 5)`` (first: `start_rows`) -> the mixture of the next rows, and the state after it."""
+    def draw_row(
+        self, rows: FloatArray, state: DrawingState, chance: FloatArray, control: FloatArray, given: FloatArray
+    ) -> tuple[Rows, DrawingState]:
+        """Last rows ``(n, 5)`` (first: `start_rows`) -> the next ones and the state; see `Network.draw_row`."""
+        ...
+
+    def velocity(
+        self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
+    ) -> FloatArray:
+        """The flow over codes; see `model.flow.Flow.forward`. Raises ModelError for a model without one."""
         ...
 
     def workers(self, drawings: int) -> Sequence[Runtime]:
@@ -159,12 +126,9 @@ def start_rows(info: ModelInfo, n: int) -> FloatArray:
 class OnnxRuntime:
     """The graphs of a model folder on ONNX Runtime's CPU provider. threads: 0 = as many as there are cores."""
 
-    def __init__(self, folder: str | Path, *, threads: int = 0, precision: Precision = "float32") -> None:
+    def __init__(self, folder: str | Path, *, threads: int = 0) -> None:
         self.info = read_info(folder)
         self._folder, self._threads = Path(folder), threads or os.cpu_count() or 1
-        self._decoder = DECODER_INT8 if precision == "int8" else DECODER
-        if precision == "int8" and not (self._folder / DECODER_INT8).is_file():
-            raise ModelError(f"{folder}: it has no {DECODER_INT8}, which `train` and `export` write now")
         self._sessions: dict[str, Any] = {}
 
     def encode(self, ink: FloatArray) -> Posterior:
@@ -177,29 +141,33 @@ class OnnxRuntime:
         mean, *rest = self._session(ENCODER).run(None, feed)
         return Posterior(mean, rest[0] if rest else None)
 
-    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
+    def start(self, code: FloatArray, told: Told) -> DrawingState:
         session = self._session(START)
+        wanted = {value.name for value in session.get_inputs()}
+        given = {"code": code, "level": told.level, "category": told.category, "picture": told.picture}
         names = [output.name for output in session.get_outputs()]
-        feed = {"code": code}
-        if self.info.model.glimpse:
-            size = self.info.model.raster.size
-            feed["picture"] = np.zeros((len(code), size, size), np.float32) if picture is None else picture
-        values = dict(zip(names, session.run(None, feed), strict=True))
-        return DrawingState(
-            tuple(values[name] for name in names if name.startswith("fixed_")),
-            tuple(values[name] for name in names if name.startswith("state_")),
-        )
+        values = session.run(None, {name: value for name, value in given.items() if name in wanted})
+        fixed = sum(name.startswith("fixed_") for name in names)
+        return DrawingState(tuple(values[:fixed]), tuple(values[fixed:]))
 
-    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
-        feed = {"row": rows}
+    def draw_row(
+        self, rows: FloatArray, state: DrawingState, chance: FloatArray, control: FloatArray, given: FloatArray
+    ) -> tuple[Rows, DrawingState]:
+        feed = {"row": rows, "given": given, "chance": chance, "control": control}
         feed.update({f"fixed_{i}": x for i, x in enumerate(state.fixed)})
         feed.update({f"state_{i}": x for i, x in enumerate(state.moving)})
-        values = self._session(self._decoder).run(None, feed)
-        count = len(MixtureArrays._fields)
-        return MixtureArrays(*values[:count]), DrawingState(state.fixed, tuple(values[count:]))
+        row, density, *moving = self._session(DECODER).run(None, feed)
+        return Rows(row, density), DrawingState(state.fixed, tuple(moving))
+
+    def velocity(
+        self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
+    ) -> FloatArray:
+        feed = {"x": x, "t": t, "category": category, "partial": partial, "started": started}
+        out: FloatArray = self._session(FLOW).run(None, feed)[0]
+        return out
 
     def workers(self, drawings: int) -> Sequence[Runtime]:
-        for name in (START, self._decoder):
+        for name in (START, DECODER):
             self._session(name)  # opened once, whichever thread comes first
         return [self] * max(1, min(self._threads, drawings // _FEWEST))
 
@@ -209,10 +177,10 @@ class OnnxRuntime:
 
             path = self._folder / name
             if not path.is_file():
-                raise ModelError(f"{path}: no such file; the model folder is incomplete")
+                raise ModelError(_missing(path))
             options = onnxruntime.SessionOptions()
             # Rows follow one another: threads draw beside each other rather than share the small work of one row.
-            options.intra_op_num_threads = self._threads if name == ENCODER else 1
+            options.intra_op_num_threads = 1 if name == DECODER else self._threads
             options.log_severity_level = 4  # what goes wrong is raised, and said once
             try:
                 self._sessions[name] = onnxruntime.InferenceSession(
@@ -230,18 +198,19 @@ class OnnxRuntime:
 
 
 class TorchRuntime:
-    """A network in PyTorch, on any device."""
+    """A network, and the flow over its codes where there is one, in PyTorch, on any device."""
 
-    def __init__(self, network: Network, info: ModelInfo) -> None:
-        self.info, self._network = info, network.eval()
+    def __init__(self, network: Network, info: ModelInfo, flow: Flow | None = None) -> None:
+        self.info, self._network, self._flow = info, network.eval(), flow
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> TorchRuntime:
         """The network of a model folder."""
-        from sketch_pix2seq.model.export import load_network
+        from sketch_pix2seq.model.export import load_flow, load_network
 
         network, info = load_network(folder)
-        return cls(network.to(device), info)
+        flow = load_flow(folder, info) if (Path(folder) / FLOW).exists() else None
+        return cls(network.to(device), info, None if flow is None else flow.to(device))
 
     def encode(self, ink: FloatArray) -> Posterior:
         return self._posterior(self._call(self._network.encode, self._tensor(ink)))
@@ -253,13 +222,23 @@ class TorchRuntime:
         mean, log_variance = tensors
         return Posterior(self._numpy(mean), None if log_variance is None else self._numpy(log_variance))
 
-    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
-        shown = None if picture is None else self._tensor(picture)
-        return DrawingState(*self._call(self._network.start, self._tensor(code), shown))
+    def start(self, code: FloatArray, told: Told) -> DrawingState:
+        level, category, picture = (self._tensor(x) for x in told)
+        return DrawingState(*self._call(self._network.start, self._tensor(code), level, category, picture))
 
-    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
-        mixture, after = self._call(self._network.step, self._tensor(rows), state.fixed, state.moving)
-        return MixtureArrays(*(self._numpy(x) for x in mixture)), DrawingState(state.fixed, after)
+    def draw_row(
+        self, rows: FloatArray, state: DrawingState, chance: FloatArray, control: FloatArray, given: FloatArray
+    ) -> tuple[Rows, DrawingState]:
+        arguments = (self._tensor(x) for x in (rows, given, chance, control))
+        row, density, moving = self._call(self._network.draw_row, *arguments, state.fixed, state.moving)
+        return Rows(self._numpy(row), self._numpy(density)), DrawingState(state.fixed, moving)
+
+    def velocity(
+        self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
+    ) -> FloatArray:
+        if self._flow is None:
+            raise ModelError("this model has no flow, which drawing without a picture needs; `sketch-pix2seq train`")
+        return self._numpy(self._call(self._flow, *(self._tensor(v) for v in (x, t, category, partial, started))))
 
     def workers(self, drawings: int) -> Sequence[Runtime]:
         return [self]  # PyTorch's own threads share the products
@@ -278,3 +257,9 @@ class TorchRuntime:
     def _numpy(self, tensor: Any) -> FloatArray:
         array: FloatArray = tensor.float().cpu().numpy()
         return array
+
+
+def _missing(path: Path) -> str:
+    if path.name == FLOW:
+        return f"{path}: no such file; this model has no flow, so it draws only from pictures that it follows (freedom 0)"
+    return f"{path}: no such file; the model folder is incomplete"

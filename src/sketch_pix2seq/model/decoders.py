@@ -84,6 +84,11 @@ class CodeLinear(nn.Linear):
         return same if self.bias is None else same + self.bias
 
 
+def _partly(linear: nn.Linear, inputs: Tensor) -> Tensor:
+    """The layer on its first inputs: where the decoder attends to no picture, what it would read of one is left out."""
+    return F.linear(inputs, linear.weight[:, : inputs.shape[1]])
+
+
 class LSTMCore(Core):
     """A plain LSTM with forget bias 1; gates in the order i, f, o, g."""
 
@@ -114,7 +119,7 @@ class LSTMCore(Core):
         return torch.sigmoid(o) * torch.tanh(c), c
 
     def sequence(self, inputs: Tensor, constant: Tensor, state: State, counts: Sequence[int]) -> Tensor:
-        projected = self.from_input(inputs)
+        projected = _partly(self.from_input, inputs)
         h, c = state
         return lstm_sequence(projected, constant, self.weight, h, c, self.dropout_mask(constant), counts)
 
@@ -147,8 +152,7 @@ class LayerNormLSTMCore(Core):
 
     def _projected(self, inputs: Tensor) -> Tensor:
         """The part of the gates that depends on the inputs alone, for any number of rows at once."""
-        out: Tensor = self.from_input(inputs)
-        return out
+        return _partly(self.from_input, inputs)
 
     def _advance(self, inputs: Tensor, constant: Tensor, state: State, mask: Tensor | None) -> State:
         h, c = state
@@ -191,7 +195,7 @@ class HyperLSTMCore(LayerNormLSTMCore):
         return torch.cat([self.from_code(code), self.small_from_code(code)], dim=1)
 
     def _projected(self, inputs: Tensor) -> Tensor:
-        return torch.cat([self.from_input(inputs), self.small_from_input(inputs)], dim=1)
+        return torch.cat([_partly(self.from_input, inputs), _partly(self.small_from_input, inputs)], dim=1)
 
     def _advance(self, inputs: Tensor, constant: Tensor, state: State, mask: Tensor | None) -> State:
         h, c, small_h, small_c = state

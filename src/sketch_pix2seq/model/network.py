@@ -1,4 +1,4 @@
-"""The assembled autoencoder: ink or strokes -> z -> mixture of the next row."""
+"""The assembled autoencoder: ink or strokes -> z -> mixture of the next row. Losses are in `model.losses`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from torch.nn import functional as F
 
 from sketch_pix2seq.data.batches import Batch
 from sketch_pix2seq.model import mixture as mixtures
-from sketch_pix2seq.model.canvas import Canvas, Glimpsed
+from sketch_pix2seq.model.canvas import Attended, Canvas
+from sketch_pix2seq.model.code import Condition, UnitCode, noised, random_levels
 from sketch_pix2seq.model.decoders import CORES, CodeLinear, State, initial_state
 from sketch_pix2seq.model.encoders import DeepEncoder, NoEncoder, PaperEncoder, SequenceEncoder
+from sketch_pix2seq.model.sampling import sample_row
 from sketch_pix2seq.model.settings import ModelSettings
-from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec
-
-WHOLE = 8.0
-"""Weight of pictures without holes where the encoder learns codes: what it knew is not to change."""
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP, SequenceSpec
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Tensors:
     drawn: Tensor
     pen: Tensor
     before: Tensor
+    categories: Tensor
     counts: Sequence[int]
 
     @classmethod
@@ -48,35 +48,31 @@ class Tensors:
             offsets if steady else torch.from_numpy(batch.drawn).to(device, non_blocking=True),
             torch.from_numpy(batch.pen).to(device, non_blocking=True),
             torch.from_numpy(batch.before).to(device, non_blocking=True),
+            torch.from_numpy(batch.categories).to(device, non_blocking=True),
             batch.counts.tolist(),
         )
 
 
-class Losses(NamedTuple):
-    """Sums over a batch, in nats, and what to divide them by."""
+class Prediction(NamedTuple):
+    """What the network gives for a batch."""
 
-    offset: Tensor
-    """Negative log density of the offsets, end rows left out."""
-    pen: Tensor
-    """Negative log probability of the pen states, end rows included."""
-    kl: Tensor
-    """KL divergence of q(z) from N(0, 1), mean over the numbers of z, summed over sketches."""
-    pixel: Tensor
-    """Cross-entropy of the imagined pixels, mean over pixels, summed over sketches."""
-    code: Tensor
-    """Mean square from the codes asked for, summed over sketches; only where codes are asked for."""
-    rows: int
-    """Rows with an end row."""
-    sketches: int
+    mixture: mixtures.Mixture
+    """Of each packed row."""
+    mu: Tensor
+    """Codes without noise ``(n, z)``."""
+    log_variance: Tensor | None
+    """Of z ``(n, z)``, where it is sampled."""
+    pixels: Tensor | None
+    """Logits of the predicted ink ``(n, size, size)``, with a canvas."""
 
 
 class Network(nn.Module):
     """Encoder, code, and one of three recurrent decoders, as `ModelSettings` says.
 
-    Without an encoder the code has no numbers: codes are ``(n, 0)``, and every drawing starts from the zero state.
+    categories: how many the decoder may be told. Without an encoder the code has no numbers: codes are ``(n, 0)``.
     """
 
-    def __init__(self, settings: ModelSettings, sequence: SequenceSpec) -> None:
+    def __init__(self, settings: ModelSettings, sequence: SequenceSpec, categories: int = 0) -> None:
         super().__init__()
         self.settings, self.sequence = settings, sequence
         self.encoder: PaperEncoder | DeepEncoder | SequenceEncoder | NoEncoder
@@ -86,71 +82,61 @@ class Network(nn.Module):
             self.encoder = SequenceEncoder(settings)
         else:
             self.encoder = (PaperEncoder if settings.encoder == "paper" else DeepEncoder)(settings)
-        self.to_mu = nn.Linear(self.encoder.out_features, settings.z_size) if settings.z_size else None
-        self.to_log_variance = nn.Linear(self.encoder.out_features, settings.z_size) if settings.sample_z else None
-        self.canvas = Canvas(settings) if settings.canvas else None
-        inputs = 5 + (self.canvas.out_features if self.canvas else 0)
-        self.core = CORES[settings.decoder](inputs, settings.z_size, settings)
-        self.to_state = CodeLinear(settings.z_size, sum(self.core.state_sizes), bias=settings.z_size > 0)
-        self.head = nn.Linear(settings.decoder_size, mixtures.output_size(settings.mixtures))
-        if self.to_mu is not None:
-            if settings.encoder == "deep":
-                nn.init.xavier_uniform_(self.to_mu.weight)
-            else:
-                nn.init.normal_(self.to_mu.weight, std=0.001)
+        features, z = self.encoder.out_features, settings.z_size
+        self.to_mu: nn.Linear | UnitCode | None = None
+        if settings.unit_code:
+            self.to_mu = UnitCode(features, z)
+        elif z:
+            self.to_mu = nn.Linear(features, z)
+            nn.init.normal_(self.to_mu.weight, std=0.001)
             nn.init.zeros_(self.to_mu.bias)
+        self.to_log_variance = nn.Linear(features, z) if settings.sample_z else None
         if self.to_log_variance is not None:
             nn.init.normal_(self.to_log_variance.weight, std=0.001)
             nn.init.zeros_(self.to_log_variance.bias)
+        self.condition = Condition(z, categories, settings.category_size) if settings.category_size else None
+        width = self.condition.out_features if self.condition else z
+        self.canvas = Canvas(settings, width) if settings.canvas else None
+        read = self.canvas.out_features + self.canvas.attended_features if self.canvas else 0
+        self.core = CORES[settings.decoder](5 + read, width, settings)
+        self.to_state = CodeLinear(width, sum(self.core.state_sizes), bias=width > 0)
+        self.head = nn.Linear(settings.decoder_size, mixtures.output_size(settings.mixtures))
 
     # -- training -----------------------------------------------------------------------------------------
 
-    def forward(self, batch: Tensors, codes: Tensor | None = None) -> Losses:
-        """Teacher-forced losses of a batch; with ``codes`` ``(n, z)``, how far the encoder is from these, and no more.
-
-        Pictures without holes count `WHOLE` times as much then.
-        """
-        mu, log_variance = self.posterior(self._encoded(batch))
-        none = mu.new_zeros(())
-        if codes is not None:
-            whole = (batch.seen == batch.ink).flatten(1).all(dim=1)
-            far = (mu - codes).square().mean(dim=1) * torch.where(whole, WHOLE, 1.0)
-            return Losses(none, none, none, none, far.sum(), len(batch.pen), len(batch.ink))
-        previous = self._previous_rows(batch)
+    def forward(self, batch: Tensors, attend: bool = False) -> Prediction:
+        """The mixture of each row, given the rows before it. attend: the decoder attends to the batch's pictures."""
+        mu, log_variance = self.posterior(self._features(batch))
         code = mu
-        kl = none
-        if log_variance is not None:
-            if self.training:
-                code = mu + torch.exp(0.5 * log_variance) * torch.randn_like(mu)
-            kl = -0.5 * (1 + log_variance - mu.square() - log_variance.exp()).mean(dim=1).sum()
-        rows = previous
-        pixel = none
+        if log_variance is not None and self.training:
+            code = mu + torch.exp(0.5 * log_variance) * torch.randn_like(mu)
+        condition = self._training_condition(code, batch.categories)
+        rows = previous = self._previous_rows(batch)
+        pixels = None
         if self.canvas is not None:
-            features, logits = self.canvas.imagine(code)
-            logits = logits.float()
-            glimpsed = None
-            if self.settings.glimpse:
-                features, glimpsed = self.canvas.behold(features, self._glimpsed(batch))
-            pixel = F.binary_cross_entropy_with_logits(logits, batch.ink[:, 0], reduction="none").mean(dim=(1, 2)).sum()
-            looks = self._looks(features, logits.detach().sigmoid(), glimpsed, batch, previous)
-            rows = torch.cat([previous, looks], dim=1)
-        state = initial_state(self.to_state(code), self.core.state_sizes)
-        hidden = self.core.sequence(rows, self.core.constant(code), state, batch.counts)
-        mixture = mixtures.split(self.head(hidden))
-        density = mixtures.log_density(mixture, batch.offsets)
-        offset = -(density * (batch.pen != PEN_END)).sum()
-        pen = -mixtures.log_pen(mixture, batch.pen).sum()
-        return Losses(offset, pen, kl, pixel, none, len(batch.pen), len(batch.ink))
+            features, pixels = self.canvas.predict(condition)
+            attended = None
+            if attend:
+                features, attended = self.canvas.attend(features, batch.seen[:, 0])
+            rows = torch.cat([previous, self._read(features, pixels, attended, batch, previous)], dim=1)
+        state = initial_state(self.to_state(condition), self.core.state_sizes)
+        hidden = self.core.sequence(rows, self.core.constant(condition), state, batch.counts)
+        return Prediction(mixtures.split(self.head(hidden)), mu, log_variance, pixels)
 
-    def _glimpsed(self, batch: Tensors) -> Tensor:
-        """The pictures that the decoder looks at ``(n, size, size)``; in training some are blank."""
-        picture = batch.seen[:, 0]
+    def _training_condition(self, code: Tensor, categories: Tensor) -> Tensor:
+        if self.condition is None:
+            return code
+        level = code.new_zeros(len(code))
         if self.training:
-            kept = torch.rand(len(picture), device=picture.device) < self.settings.glimpse_keep
-            picture = picture * kept[:, None, None]
-        return picture
+            if self.settings.noise > 0:
+                level = random_levels(len(code), self.settings.noise, code.device)
+                code = noised(code, level)
+            told = torch.rand(len(code), device=code.device) < self.settings.category_keep
+            categories = torch.where(told, categories, self.condition.unknown)
+        out: Tensor = self.condition(code, level, categories)
+        return out
 
-    def _encoded(self, batch: Tensors) -> Tensor:
+    def _features(self, batch: Tensors) -> Tensor:
         if isinstance(self.encoder, SequenceEncoder):
             rows = torch.cat([batch.drawn, F.one_hot(batch.pen, 3).float()], dim=1)
             features: Tensor = self.encoder(rows, torch.tensor(batch.counts))
@@ -174,23 +160,24 @@ class Network(nn.Module):
         rows = torch.cat([batch.drawn, F.one_hot(batch.pen, 3).float()], dim=1)
         return _shifted(rows, self.start_row(len(batch.ink), rows.device), batch.counts)
 
-    def _looks(
-        self, features: Tensor, pixels: Tensor, glimpsed: Glimpsed | None, batch: Tensors, previous: Tensor
+    def _read(
+        self, features: Tensor, logits: Tensor, attended: Attended | None, batch: Tensors, previous: Tensor
     ) -> Tensor:
-        """What the canvas tells at each packed row."""
+        """What the decoder reads of the canvas at each packed row ``(rows, features)``."""
         assert self.canvas is not None
         counts = batch.counts
         n, steps = counts[0], len(counts)
         with torch.no_grad():
+            pixels = logits.float().sigmoid()
             at = _padded_places(counts, batch.before.device)
             start = torch.zeros(n, 2, device=batch.before.device)
             from_ = _shifted(batch.before, start, counts)
             down_before = _shifted(previous[:, 2:3], torch.zeros(n, 1, device=previous.device), counts)[:, 0]
-            laid = self.canvas.tally(from_, batch.before, down_before)
-            tally = laid.new_zeros(steps * n, laid.shape[1]).index_copy(0, at, laid).view(steps, n, -1).cumsum(0)
+            laid = self.canvas.ink(from_, batch.before, down_before)
+            drawn = laid.new_zeros(steps * n, laid.shape[1]).index_copy(0, at, laid).view(steps, n, -1).cumsum(0)
             place = batch.before.new_zeros(steps * n, 2).index_copy(0, at, batch.before).view(steps, n, 2)
-        looked = self.canvas.look(features.flatten(2).transpose(1, 2).float(), pixels, glimpsed, tally, place)
-        return looked.flatten(0, 1).index_select(0, at)
+        read = self.canvas.read(features, pixels, attended, drawn, place)
+        return read.flatten(0, 1).index_select(0, at)
 
     # -- drawing ------------------------------------------------------------------------------------------
 
@@ -204,44 +191,68 @@ class Network(nn.Module):
         packed = nn.utils.rnn.pack_padded_sequence(rows, lengths.cpu(), batch_first=True, enforce_sorted=False)
         return self.posterior(self.encoder(packed.data, packed.batch_sizes)[packed.unsorted_indices])
 
-    def start(self, code: Tensor, picture: Tensor | None = None) -> tuple[State, State]:
+    def start(
+        self, code: Tensor, level: Tensor | None = None, category: Tensor | None = None, picture: Tensor | None = None
+    ) -> tuple[State, State]:
         """Codes ``(n, z)`` -> what stays the same while drawing, and the state that each row changes.
 
-        picture: ink ``(n, size, size)`` in 0..1 that a decoder with a glimpse looks at; without ink, or None: it draws
-        from the code alone.
+        level: the noise in each code ``(n,)``, none unless given; category: ``(n,)`` int64, not told unless given;
+        picture: ink ``(n, size, size)`` in 0..1 to attend to; without ink, or None: drawn from the code alone.
         """
-        state = initial_state(self.to_state(code), self.core.state_sizes)
-        fixed: State = (self.core.constant(code),)
+        n = len(code)
+        condition = code
+        if self.condition is not None:
+            level = code.new_zeros(n) if level is None else level
+            if category is None:
+                category = torch.full((n,), self.condition.unknown, device=code.device)
+            condition = self.condition(code, level, category)
+        state = initial_state(self.to_state(condition), self.core.state_sizes)
+        fixed: State = (self.core.constant(condition),)
         if self.canvas is not None:
-            features, logits = self.canvas.imagine(code)
-            n, glimpsed = len(code), None
-            if self.settings.glimpse:
+            features, logits = self.canvas.predict(condition)
+            attended: tuple[Tensor, ...] = ()
+            if self.canvas.attends:
                 shown = torch.zeros_like(logits) if picture is None else picture
-                features, glimpsed = self.canvas.behold(features, shown)
-            fixed = (*fixed, features.flatten(2).transpose(1, 2), logits.sigmoid())
-            if glimpsed is not None:
-                fixed = (*fixed, *glimpsed)
-            nodes = self.canvas.nodes * self.canvas.nodes
-            blank = (code[:, :1] * 0).expand(n, nodes), (code[:, :1] * 0).expand(n, 2), code[:, :1] * 0
+                features, attended = self.canvas.attend(features, shown)
+            fixed = (*fixed, features.flatten(2).transpose(1, 2), logits.sigmoid(), *attended)
+            nodes = self.canvas.nodes**2
+            blank = (condition[:, :1] * 0).expand(n, nodes), (condition[:, :1] * 0).expand(n, 2), condition[:, :1] * 0
             state = (*state, *blank)
         return fixed, state
 
     def step(self, row: Tensor, fixed: State, state: State) -> tuple[mixtures.Mixture, State]:
         """The last row ``(n, 5)`` (first: `start_row`) -> the mixture of the next one, and the state after it.
 
-        With a canvas the state ends with the tally, the pen's place in canvas units, and whether the pen was down.
+        With a canvas the state ends with the drawn ink, the pen's place in canvas units, and whether the pen was down.
         """
         cores = len(self.core.state_sizes)
         rows, extra = row, state[cores:]
         if self.canvas is not None:
-            tally, before, down = extra
-            glimpsed = Glimpsed(*fixed[3:]) if self.settings.glimpse else None
+            drawn, before, down = extra
+            attended = Attended(*fixed[3:]) if self.canvas.attends else None
             place = before + row[:, :2] * self.sequence.scale
-            tally = tally + self.canvas.tally(before, place, down[:, 0])
-            rows = torch.cat([row, self.canvas.see(fixed[1], fixed[2], glimpsed, tally, place)], dim=1)
-            extra = (tally, place, row[:, 2:3])
+            drawn = drawn + self.canvas.ink(before, place, down[:, 0])
+            rows = torch.cat([row, self.canvas.read_row(fixed[1], fixed[2], attended, drawn, place)], dim=1)
+            extra = (drawn, place, row[:, 2:3])
         moved = self.core.step(rows, fixed[0], state[:cores])
         return mixtures.split(self.head(moved[0])), (*moved, *extra)
+
+    def draw_row(
+        self, row: Tensor, given: Tensor, chance: Tensor, control: Tensor, fixed: State, state: State
+    ) -> tuple[Tensor, Tensor, State]:
+        """The last row ``(n, 5)`` -> the next one, its log densities ``(n, 2)`` in nats, and the state after it.
+
+        chance: see `sample_row`; control ``(n, 4)``: temperature, pen temperature, whether the drawing may end, and
+        whether the next row is the given one ``(n, 5)``, as it is where strokes are there already. The log densities
+        are those of the offset and of the pen state, at temperature 1.
+        """
+        mixture, state = self.step(row, fixed, state)
+        temperature, pen_temperature, may_end, forced = (control[:, i : i + 1] for i in range(4))
+        drawn = sample_row(mixture, chance, temperature, pen_temperature, may_end)
+        drawn = torch.where(forced > 0, given, drawn)
+        offset = mixtures.log_density(mixture, drawn[:, :2])
+        pen = (mixture.log_pen * drawn[:, 2:]).sum(dim=1)
+        return drawn, torch.stack([offset, pen], dim=1), state
 
 
 def _shifted(rows: Tensor, first: Tensor, counts: Sequence[int]) -> Tensor:

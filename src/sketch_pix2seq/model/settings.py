@@ -24,15 +24,23 @@ class ModelSettings:
 
     encoder: EncoderKind = "deep"
     """"paper": six 2x2 convolutions; "deep": residual 3x3 convolutions; "rnn": sketch-rnn's bidirectional LSTM; "none":
-    a decoder alone, without a code, which draws from nothing and goes on with what is begun."""
+    a decoder alone, without a code, which draws from nothing and continues started drawings."""
     high_pass: bool = False
     """A fixed 3x3 high-pass filter in front of the paper encoder, as one re-implementation has it."""
     encoder_size: int = 256
     """Units a direction of the rnn encoder; channels of the deep encoder's last stage."""
-    z_size: int = 256
-    """Numbers in the code z; 0 without an encoder. More than the model has that a run begins with: its code grows."""
+    z_size: int = 128
+    """Numbers in the code z; 0 without an encoder."""
     sample_z: bool = False
     """Draw z from N(mu, sigma) in training (needed for the KL term); otherwise z is mu."""
+    unit_code: bool = True
+    """Scale z to unit variance, by running statistics; needed for a flow over codes."""
+    noise: float = 0.5
+    """Highest level s of the noise in training, where the decoder gets (1 - s) z + s eps and is told s; 0 = no noise."""
+    category_size: int = 64
+    """Numbers of the category's embedding, which the decoder is told; 0 = it is not told the category."""
+    category_keep: float = 0.7
+    """Share of the training sketches whose category the decoder is told."""
     decoder: DecoderKind = "lstm"
     """"lstm"; "layer_norm": an LSTM with layer normalisation; "hyper": HyperLSTM (Ha, Dai & Le 2016)."""
     decoder_size: int = 512
@@ -46,44 +54,42 @@ class ModelSettings:
     recurrent_keep: float = 0.9
     """Share of the cell's candidate values kept by recurrent dropout in training; 1 = no dropout."""
     canvas: bool = True
-    """The decoder imagines the picture from z, and sees it around the pen beside what it has drawn so far."""
+    """The decoder predicts the picture from z, and reads it around the pen beside what it has drawn so far."""
     canvas_channels: int = 64
-    """Channels of the imagined picture."""
-    canvas_window: int = 11
-    """Side of the window around the pen, in places 1.25 pixels apart; 0 = the decoder has none."""
-    glimpse: int = 0
-    """Side, in pixels, of a second window around the pen through which the decoder looks at the picture itself, where
-    there is one; 0 = it has none, and draws from z alone. Only with a canvas."""
-    glimpse_keep: float = 0.7
-    """Share of the sketches whose picture the decoder looks at in training; the others it draws from z alone."""
-    overview: int = 0
-    """Side of a third window around the pen, in places 3 pixels apart, through which a decoder with a glimpse sees how
-    much ink is left to draw, and where; 0 = it has none."""
+    """Channels of the predicted features."""
+    attend: float = 0.4
+    """Share of the training batches in which the decoder attends to the picture itself; in the others it draws from the
+    code alone. 0 = it never does. Needs a canvas."""
     start: Start = "centre"
     """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     raster: RasterSpec = RasterSpec()
     """How ink is drawn for the encoder."""
 
     def __post_init__(self) -> None:
-        if self.encoder == "none" and (self.z_size or self.canvas or self.sample_z):
-            raise SettingsError('encoder "none" has no code: it needs z_size 0, sample_z false and canvas false')
+        if self.encoder == "none" and (self.z_size or self.canvas or self.sample_z or self.unit_code or self.noise):
+            raise SettingsError('encoder "none" has no code: it needs z_size 0, noise 0, and no sample_z, unit_code, canvas')
         if self.encoder != "none" and self.z_size < 1:
             raise SettingsError(f'z_size must be at least 1, not {self.z_size}; only encoder "none" has no code')
-        if self.canvas and self.raster.size % 4:
-            raise SettingsError(f"a canvas needs a raster size that is a multiple of 4, not {self.raster.size}")
+        if self.unit_code and self.sample_z:
+            raise SettingsError("unit_code and sample_z exclude each other: a sampled z is held by the KL term")
+        if self.unit_code and self.encoder not in ("deep", "paper"):
+            raise SettingsError(f"unit_code needs an encoder that sees pictures, not {self.encoder!r}")
+        if not 0 <= self.noise < 1:
+            raise SettingsError(f"noise is a level, 0 or more and below 1, not {self.noise}")
+        if self.noise > 0 and not (self.unit_code and self.category_size > 0):
+            raise SettingsError("noise needs unit_code and a category_size above 0")
+        if self.canvas and self.raster.size % 8:
+            raise SettingsError(f"a canvas needs a raster size that is a multiple of 8, not {self.raster.size}")
         if self.canvas and self.start != "centre":
             raise SettingsError('a canvas needs start: "centre", since it must know where on the picture the pen is')
         if self.encoder in ("paper", "deep") and self.raster.size % 16:
             raise SettingsError(
                 f"the {self.encoder} encoder needs a raster size that is a multiple of 16, not {self.raster.size}"
             )
-        if self.glimpse < 0 or (self.glimpse and not self.canvas):
-            raise SettingsError("glimpse is the side of a window, 0 or more, and needs a canvas")
-        if self.overview < 0 or (self.overview and not self.glimpse):
-            raise SettingsError("overview is the side of a window, 0 or more, and needs a glimpse")
-        if self.glimpse and self.encoder == "rnn":
-            raise SettingsError("a glimpse needs an encoder that sees pictures, not one that reads strokes")
-        if not 0 <= self.glimpse_keep <= 1:
-            raise SettingsError(f"glimpse_keep is a share, from 0 to 1, not {self.glimpse_keep}")
+        if self.attend > 0 and not (self.canvas and self.encoder in ("paper", "deep")):
+            raise SettingsError("attend above 0 needs a canvas, and an encoder that sees pictures")
+        for name in ("attend", "category_keep"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is a share, from 0 to 1, not {getattr(self, name)}")
         if not 0 < self.recurrent_keep <= 1:
             raise SettingsError(f"recurrent_keep must be above 0 and at most 1, not {self.recurrent_keep}")

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from sketch_pix2seq.data.batches import Loader, Rehearsal, offset_scale, usable
@@ -21,8 +22,9 @@ from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.pretrained import load_model
 from sketch_pix2seq.errors import ModelError, SettingsError, SketchError
 from sketch_pix2seq.model.folder import from_plain
-from sketch_pix2seq.model.network import Losses, Network, Tensors
-from sketch_pix2seq.sequence import SequenceSpec
+from sketch_pix2seq.model.losses import Losses, losses_of, objective
+from sketch_pix2seq.model.network import Network, Tensors
+from sketch_pix2seq.sequence import SequenceSpec, uniform
 from sketch_pix2seq.training.checkpoint import (
     Progress,
     load_checkpoint,
@@ -50,8 +52,6 @@ class Line:
     """Reconstruction loss in nats a row (points and end)."""
     l_kl: float
     pixel: float
-    code: float
-    """Mean square from the codes of whole pictures; only where the encoder learns these."""
     batch: int
     """Sketches a step, all processes together."""
     rate: float
@@ -93,7 +93,9 @@ def train(
     Raises DataError or FileError for a set that cannot be used, SettingsError where ``out`` holds another run.
     """
     precision = precision_of(settings)
-    accelerator = Accelerator(mixed_precision="no")
+    # What attends to pictures has no gradient in a step that does not.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=settings.model.attend > 0)
+    accelerator = Accelerator(mixed_precision="no", kwargs_handlers=[unused])
     device, main = accelerator.device, accelerator.is_main_process
     sketches = SketchSet.open(data)
     unscaled = SequenceSpec(settings.model.start)
@@ -134,17 +136,11 @@ def train(
     longest = training_data.longest
 
     torch.manual_seed(settings.seed)
-    network = Network(settings.model, sequence).to(device)
+    network = Network(settings.model, sequence, len(sketches.categories)).to(device)
     if base is not None:
         network.load_state_dict(base.weights)
         if settings.tune.freeze_encoder:
             _freeze_encoder(network, base.info.model.z_size)
-    teacher = None
-    if settings.tune.heal:
-        if base is None:
-            raise SettingsError("tune.heal mends the encoder of a trained model: name it with --from")
-        teacher = deepcopy(network).eval().requires_grad_(False)
-        _freeze_all_but_encoder(network)
     names = [name for name, _ in network.named_parameters()]
     optimiser = torch.optim.Adam(network.parameters(), settings.optimiser.learning_rate, fused=True)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -190,7 +186,7 @@ def train(
             model.train()
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 tensors = Tensors.of(batch, device)
-                losses = model(tensors, None if teacher is None else teacher.encode(tensors.ink[:, 0])[0])
+                losses = losses_of(model(tensors, _attends(settings, step)), tensors)
             accelerator.backward(_objective(losses, settings, step, longest))
             norm = _clip(network, settings)
             if torch.isfinite(norm):
@@ -215,7 +211,7 @@ def train(
                 line = _line(totals, progress, settings, longest, training_data.global_size, seen / (now - lap), rate)
                 totals, seen, lap = [], 0, now
                 if writer is not None:
-                    for key in ("l_r", "nats", "l_kl", "pixel", "code", "rate", "learning_rate", "skipped"):
+                    for key in ("l_r", "nats", "l_kl", "pixel", "rate", "learning_rate", "skipped"):
                         writer.add_scalar(f"train/{key}", getattr(line, key), progress.step)
                 if report is not None and main:
                     report(line)
@@ -266,26 +262,31 @@ def validate(
     """Losses over at most ``sketches`` sketches of a loader, spread evenly over its batches.
 
     Gives ``l_r`` (published normalisation, `longest` points), ``nats`` a row, ``nats_point`` (without end rows' pen),
-    ``l_kl`` and ``pixel``.
+    ``l_kl``, ``pixel``, and ``nats_attended``, nats a row where the decoder attends to the pictures.
     """
     network.eval()
     device = next(network.parameters()).device
     wanted = max(1, min(data.batches_per_epoch, sketches // data.global_size))
     totals = dict.fromkeys(("offset", "pen", "kl", "pixel", "rows", "sketches"), 0.0)
+    attended = 0.0
     for place in range(wanted):
-        batch = data.batch(place * data.batches_per_epoch // wanted)
+        batch = Tensors.of(data.batch(place * data.batches_per_epoch // wanted), device)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            losses = network(Tensors.of(batch, device))
+            losses = losses_of(network(batch), batch)
+            if network.settings.attend > 0:
+                followed = losses_of(network(batch, attend=True), batch)
+                attended += float(followed.offset + followed.pen)
         for key in totals:
             totals[key] += float(getattr(losses, key))
     both = totals["offset"] + totals["pen"]
-    return {
+    figures = {
         "l_r": both / totals["sketches"] / longest,
         "nats": both / totals["rows"],
         "nats_point": both / (totals["rows"] - totals["sketches"]),
         "l_kl": totals["kl"] / totals["sketches"],
         "pixel": totals["pixel"] / totals["sketches"],
     }
+    return figures | ({"nats_attended": attended / totals["rows"]} if network.settings.attend > 0 else {})
 
 
 @contextmanager
@@ -363,16 +364,21 @@ def _others_ended(out: Path) -> BaseException:
     return SketchError(f"another process of this run ended, so all end; {goes_on}") if first else SystemExit(2)
 
 
+def _attends(settings: TrainSettings, step: int) -> bool:
+    """Whether the decoder attends to the pictures of a step's batch; the same in all processes."""
+    counter = np.array([settings.seed * 1_000_003 + step], np.uint64)
+    return bool(uniform(counter)[0] < settings.model.attend)
+
+
 def _objective(losses: Losses, settings: TrainSettings, step: int, longest: int) -> Tensor:
-    if settings.tune.heal:
-        return losses.code / losses.sketches
-    total = (losses.offset + losses.pen) / (losses.sketches * longest)
-    if settings.loss.kl_weight > 0:
-        kl = (losses.kl / losses.sketches).clamp(min=settings.loss.kl_minimum)
-        total = total + settings.loss.kl_weight * settings.loss.eta(step) * kl
-    if settings.model.canvas:
-        total = total + settings.loss.pixel_weight * losses.pixel / losses.sketches
-    return total
+    return objective(
+        losses,
+        longest,
+        kl_weight=settings.loss.kl_weight,
+        eta=settings.loss.eta(step),
+        kl_minimum=settings.loss.kl_minimum,
+        pixel_weight=settings.loss.pixel_weight if settings.model.canvas else 0.0,
+    )
 
 
 def _clip(network: nn.Module, settings: TrainSettings) -> Tensor:
@@ -416,7 +422,6 @@ def _line(
         both / rows,
         float(sum(x.kl.detach() for x in finite)) / sketches,
         float(sum(x.pixel.detach() for x in finite)) / sketches,
-        float(sum(x.code.detach() for x in finite)) / sketches,
         batch,
         speed,
         rate,
@@ -510,13 +515,6 @@ def _freeze_encoder(network: Network, known: int) -> None:
             continue
         for parameter in part.parameters():
             parameter.register_hook(of_the_new)  # type: ignore[no-untyped-call]
-
-
-def _freeze_all_but_encoder(network: Network) -> None:
-    network.requires_grad_(False)
-    network.encoder.requires_grad_(True)
-    assert network.to_mu is not None
-    network.to_mu.requires_grad_(True)
 
 
 def average_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

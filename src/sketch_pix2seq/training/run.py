@@ -107,7 +107,7 @@ def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
     tensors, progress, plain = load_checkpoint(checkpoint)
     settings = from_plain(TrainSettings, plain)
     sketches = SketchSet.open(data)
-    network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale))
+    network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale), len(known_categories(sketches, progress)))
     network.load_state_dict(average_of(tensors))
     record = training_record(sketches, settings, progress)
     return network.eval(), ModelInfo(network.settings, network.sequence, known_categories(sketches, progress), record)

@@ -27,7 +27,7 @@ class LossSettings:
     kl_rate: float = 0.99995
     """R: eta = 1 - (1 - kl_start) R^step."""
     pixel_weight: float = 2.0
-    """w_pixel: weight of the imagined picture's cross-entropy; only with a canvas."""
+    """w_pixel: weight of the predicted picture's cross-entropy; only with a canvas."""
 
     def eta(self, step: int) -> float:
         """The KL term's annealing factor (Ha & Eck 2017, section 3.3)."""
@@ -46,7 +46,7 @@ class OptimiserSettings:
     """"exponential": times `decay` a step; "cosine"; "trapezoid": constant, then straight down in the `tail`."""
     decay: float = 0.9999
     """Factor a step of the exponential schedule."""
-    tail: float = 0.3
+    tail: float = 0.25
     """Share of the steps in which the trapezoid goes down."""
     warmup: int = 300
     """Steps in which the learning rate rises from nothing."""
@@ -84,17 +84,11 @@ class TuneSettings:
     """Sketches that are dreamed, the same number of each category."""
     temperature: float = 0.2
     """tau with which they are drawn."""
-    heal: bool = False
-    """Teach the encoder alone to give a picture with holes (batch.augment.damage) the code that it gave the whole
-    picture; what whole pictures have for codes stays. Only with --from."""
-
     def __post_init__(self) -> None:
         if not 0 <= self.rehearsal < 1:
             raise SettingsError("tune.rehearsal is a share: 0 or more, and below 1")
         if self.dreamed < 1 or self.temperature < 0:
             raise SettingsError("tune.dreamed must be at least 1, and tune.temperature 0 or more")
-        if self.heal and (self.freeze_encoder or self.rehearsal > 0):
-            raise SettingsError("tune.heal teaches the encoder alone: leave out tune.freeze_encoder and tune.rehearsal")
 
 
 @dataclass(frozen=True)
@@ -131,10 +125,6 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.loss.kl_weight > 0 and not self.model.sample_z:
             raise SettingsError("a KL term (loss.kl_weight above 0) needs a sampled z (model.sample_z)")
-        if self.tune.heal and self.model.encoder not in ("paper", "deep"):
-            raise SettingsError(f"tune.heal needs an encoder that sees pictures, not {self.model.encoder!r}")
-        if self.tune.heal and self.batch.augment.damage == 0:
-            raise SettingsError("tune.heal needs pictures with holes: batch.augment.damage above 0")
         if self.steps < 1 or self.batch.size < 1:
             raise SettingsError("steps and batch.size must be at least 1")
         if self.validate_every < 1 or self.log_every < 1:
