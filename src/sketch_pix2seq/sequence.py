@@ -15,6 +15,11 @@ Start = Literal["first", "centre"]
 PEN_DOWN, PEN_UP, PEN_END = 0, 1, 2
 """The three pen states, in the order of stroke-5's last three columns."""
 
+FRAME = 3
+"""Numbers that say where started strokes lie in a whole drawing; see `frame_of`."""
+_FRAME_SCALE = np.array([1.5, 4.0, 4.0])
+"""Makes the spread of these numbers about 1."""
+
 
 @dataclass(frozen=True)
 class SequenceSpec:
@@ -35,6 +40,25 @@ def rows_of(sketch: Sketch, spec: SequenceSpec) -> FloatArray:
     rows = fitted.to_stroke5(implicit_origin=spec.start == "first")
     rows[:, :2] /= spec.scale
     return rows.astype(np.float32)
+
+
+Bounds = tuple[NDArray[np.floating], NDArray[np.floating]]
+"""Side ``(n,)``, the longest one, and centre ``(n, 2)`` of the bounds of drawings."""
+
+
+def frame_of(part: Bounds, whole: Bounds) -> FloatArray:
+    """Where started strokes lie in whole drawings ``(n, FRAME)``: the log of how much larger the whole is, and the place
+    of their centre from its centre, in its sides."""
+    ratio = np.log2(np.maximum(whole[0], 1e-6) / np.maximum(part[0], 1e-6))
+    place = (part[1] - whole[1]) / np.maximum(whole[0], 1e-6)[:, None]
+    return (np.concatenate([ratio[:, None], place], axis=1) * _FRAME_SCALE).astype(np.float32)
+
+
+def whole_of(part: Bounds, frame: FloatArray) -> Bounds:
+    """Bounds of the whole drawings in which strokes with the bounds ``part`` lie as the frames say (`frame_of`)."""
+    numbers = frame / _FRAME_SCALE
+    side = part[0] * np.exp2(np.clip(numbers[:, 0], 0, 4))
+    return side, part[1] - numbers[:, 1:] * side[:, None]
 
 
 def mixed(counters: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +75,8 @@ class Rehearsal:
     """Where they are; its training split is used."""
     share: float
     """Their share of the sketches in the batches, above 0 and below 1."""
+    numbers: tuple[int, ...]
+    """Number, to the model, of each of their categories."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Batch:
     pen's absolute place before the row in canvas units from the centre; the last row of each sketch is its end row, and
     with padding there are more of them.
     counts: ``(time,)`` int64, sketches that have a row t. indices: ``(sketches,)`` where in the set each came from;
-    categories: ``(sketches,)`` int64. Rehearsed sketches and their categories are numbered on from the set's own.
+    categories: ``(sketches,)`` int64, as the model numbers them. Rehearsed sketches are numbered on from the set's own.
     """
 
     ink: NDArray[np.uint8]
@@ -179,7 +181,8 @@ class Loader:
 
     An epoch draws as many sketches as there are, categories balanced; small categories are seen more often. Each draw
     goes to one process, and a sketch is drawn again in an epoch only where its category is drawn more often than it has
-    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``rehearsal``, in
+    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``numbers``: what the
+    model numbers each category of the set, their order unless given. ``rehearsal``, in
     training alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
     longest: N_max, see `longest_rows`. Raises DataError for a split without a sketch of a usable length.
     """
@@ -196,6 +199,7 @@ class Loader:
         seed: int = 0,
         rank: int = 0,
         processes: int = 1,
+        numbers: Sequence[int] | None = None,
         rehearsal: Rehearsal | None = None,
     ) -> None:
         self.sketches, self.spec, self.raster, self.settings = sketches, spec, raster, settings
@@ -220,6 +224,8 @@ class Loader:
             self._categories = np.concatenate([self._categories, more])
             self._lengths = np.concatenate([self._lengths, other.lengths[chosen]])
             self.longest = max(self.longest, longest_rows(other, chosen, spec))
+        own = range(len(sketches.categories)) if numbers is None else numbers
+        self._numbers = np.array([*own, *(rehearsal.numbers if rehearsal else ())], np.int64)
         self.global_size = settings.size * processes
         if training:
             self.batches_per_epoch = max(1, len(self._chosen) // self.global_size)
@@ -260,7 +266,7 @@ class Loader:
             batch.before,
             batch.counts,
             chosen[order],
-            self._categories[mine][order].astype(np.int64),
+            self._numbers[self._categories[mine][order]],
         )
 
     def stream(self, start: int, stop: int, ahead: int = 4) -> Generator[Batch]:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.atlas import Atlas
-from sketch_pix2seq.drawing.prior import SPREAD, Prior, unknown_category
-from sketch_pix2seq.drawing.runtime import Posterior, Runtime
-from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
+from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
+from sketch_pix2seq.drawing.recognition import Classifier
+from sketch_pix2seq.drawing.runtime import DrawingState, Posterior, Runtime, Told
+from sketch_pix2seq.drawing.sampler import SampleSettings, draw
 from sketch_pix2seq.errors import ModelError, PictureError, SettingsError
-from sketch_pix2seq.model.folder import ATLAS, ModelInfo
+from sketch_pix2seq.model.folder import ATLAS, CLASSIFIER, FLOW, ModelInfo
 from sketch_pix2seq.raster import ink_of, shades_of
 from sketch_pix2seq.sequence import mixed, rows_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
@@ -25,49 +26,49 @@ from sketch_pix2seq.sketch import FloatArray, Sketch
 Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
 """A file of any readable format, a sketch, or an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``)."""
 
+FREEDOM = 0.4
+"""Freedom where none is given and the model has a flow."""
 _AT_ONCE = 512
 """Pictures encoded together."""
 _DRAWN_AT_ONCE = 2048
 """Drawings sampled together."""
-_ROUNDS = 2
-"""How often a drawing from nothing is seen and drawn again."""
+_SURE = 0.3
+"""Probability from which the classifier's category is what the flow is told of a picture."""
 
 
 @dataclass(frozen=True)
 class DrawSettings(SampleSettings):
-    """How pictures are redrawn."""
+    """How pictures and categories are drawn."""
 
-    candidates: int = 4
-    """Drawings made for each one that is kept: the one whose code is nearest to the picture's; 1 = whatever comes."""
+    freedom: float | None = None
+    """From 0, which follows the picture line by line, over the same thing in the same pose, to 1, which keeps the
+    category alone: the level to which the picture's code is noised and brought back by the flow. Default: 0.4; 0 for a
+    model without a flow."""
+    guidance: float = 1.6
+    """How far the flow goes towards what the category alone brings; 1 = as varied as people's drawings, more is clearer
+    and less varied."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.candidates < 1:
-            raise SettingsError("candidates must be at least 1")
+        if self.freedom is not None and not 0 <= self.freedom <= 1:
+            raise SettingsError(f"freedom is a number from 0 to 1, not {self.freedom:g}")
+        if self.guidance < 0:
+            raise SettingsError("guidance cannot be below 0")
 
 
 class Model:
-    """Draws pictures again, stroke by stroke. `load_model` makes one."""
+    """Draws pictures again, and categories from nothing, stroke by stroke. `load_model` makes one."""
 
-    def __init__(self, runtime: Runtime, prior: Prior | Path | None = None) -> None:
-        """prior: one, or the model folder to read it from when it is needed."""
+    def __init__(self, runtime: Runtime, folder: Path | None = None, *, has_flow: bool | None = None) -> None:
+        """folder: the model folder, for what else lies in it; has_flow: whether codes can be drawn, if not by folder."""
         self.runtime = runtime
-        self._prior = prior
-        self._folder = prior if isinstance(prior, Path) else None
+        self._folder = folder
+        self.has_flow = (folder is not None and (folder / FLOW).exists()) if has_flow is None else has_flow
 
     @property
     def info(self) -> ModelInfo:
         """Settings, categories and training record."""
         return self.runtime.info
-
-    @property
-    def prior(self) -> Prior:
-        """What codes each category has. Raises ModelError where the model's folder does not say."""
-        if self._prior is None:
-            raise ModelError("this model has no prior, which drawing from nothing needs")
-        if isinstance(self._prior, Path):
-            self._prior = Prior.load(self._prior)
-        return self._prior
 
     @cached_property
     def atlas(self) -> Atlas | None:
@@ -76,30 +77,45 @@ class Model:
             return None
         return Atlas.load(self._folder / ATLAS)
 
+    @cached_property
+    def classifier(self) -> Classifier | None:
+        """What names pictures, where the model's folder has it."""
+        if self._folder is None or not (self._folder / CLASSIFIER).exists():
+            return None
+        return Classifier(self._folder / CLASSIFIER)
+
     @property
-    def sees(self) -> bool:
-        """Whether it has an encoder; a decoder alone draws from nothing and goes on with what is begun."""
+    def has_encoder(self) -> bool:
+        """Whether it has an encoder; a decoder alone draws from nothing and continues started drawings."""
         return self.info.model.encoder != "none"
 
-    def check_sees(self) -> None:
+    def check_encoder(self) -> None:
         """Raise ModelError for a model without an encoder."""
-        if not self.sees:
+        if not self.has_encoder:
             raise ModelError(
                 "this model has no encoder, so it sees no pictures: it draws from nothing (draw --category NAME) and "
-                "goes on with what is begun (create complete)"
+                "continues started drawings (create complete)"
             )
 
     def __repr__(self) -> str:
         settings = self.info.model
-        if not self.sees:
+        if not self.has_encoder:
             return f"Model({len(self.info.categories)} categories, a decoder alone)"
         return f"Model({len(self.info.categories)} categories, {settings.encoder} encoder, z of {settings.z_size})"
 
+    # -- drawing ------------------------------------------------------------------------------------------
+
     def draw(
-        self, source: Source, samples: int = 1, *, seed: int = 0, settings: DrawSettings = DrawSettings()
+        self,
+        source: Source,
+        samples: int = 1,
+        *,
+        seed: int = 0,
+        settings: DrawSettings = DrawSettings(),
+        category: str | None = None,
     ) -> list[Sketch]:
         """Redraw one picture ``samples`` times; see `draw_all`."""
-        return self.draw_all([source], samples, seed=seed, settings=settings)[0]
+        return self.draw_all([source], samples, seed=seed, settings=settings, category=category)[0]
 
     def draw_all(
         self,
@@ -108,24 +124,32 @@ class Model:
         *,
         seed: int = 0,
         settings: DrawSettings = DrawSettings(),
+        category: str | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> list[list[Sketch]]:
         """Redraw each of several pictures ``samples`` times, in canvas units of the picture (its longest side is 255).
 
-        The same seed, weights, settings and device give the same strokes, whatever is drawn beside them.
+        The same seed, weights, settings and device give the same strokes, whatever is drawn beside them. category: what
+        the pictures show, for freedom above 0; unless given, what the folder's classifier takes each for.
         on_progress: called with the number of pictures finished since the last call.
-        Raises PictureError, FileError or FormatError for a source without a drawing, SettingsError for no samples
-        or a seed that is not one.
+        Raises PictureError, FileError or FormatError for a source without a drawing, SettingsError for no samples, an
+        unknown category or a seed that is not one, ModelError for freedom above 0 and a model without a flow.
         """
-        self.check_sees()
+        self.check_encoder()
+        _check_asked(samples, seed)
+        freedom = self._freedom(settings)
         sketches = [read_source(source) for source in sources]
-        pictures = None
         if self.info.model.encoder == "rnn":
-            codes = self.encode_sketches(sketches)
-        else:
-            pictures = self.ink_of(sketches)
-            codes = self.encode_ink(pictures)
-        return self.draw_codes(codes, samples, pictures=pictures, seed=seed, settings=settings, on_progress=on_progress)
+            return self.draw_codes(self.encode_sketches(sketches), samples, seed=seed, settings=settings)
+        ink = self.ink_of(sketches)
+        codes = self.encode_ink(ink)
+        if freedom == 0:
+            return self.draw_codes(
+                codes, samples, pictures=ink, seed=seed, settings=settings, on_progress=on_progress
+            )
+        index = None if category is None else self.index_of(category)
+        known = self.recognise(ink) if index is None else np.full(len(ink), index, np.int64)
+        return self.vary_codes(codes, known, samples, seed=seed, settings=settings, on_progress=on_progress)
 
     def draw_codes(
         self,
@@ -133,146 +157,178 @@ class Model:
         samples: int = 1,
         *,
         pictures: NDArray[np.uint8] | None = None,
+        category: NDArray[np.int64] | None = None,
+        level: float = 0.0,
         seed: int = 0,
         settings: DrawSettings = DrawSettings(),
         on_progress: Callable[[int], None] | None = None,
     ) -> list[list[Sketch]]:
-        """Draw each of several codes ``(n, z)`` ``samples`` times; otherwise like `draw_all`.
+        """Draw each of several codes ``(n, z)`` ``samples`` times, as they are; otherwise like `draw_all`.
 
-        pictures: their ink ``(n, size, size)``, 255 = line, where a model with a glimpse shall look at it while it
-        draws; without it, it draws from the codes alone, as other models do in any case.
+        pictures: their ink ``(n, size, size)``, 255 = line, to be followed where the model attends to pictures; without
+        it, codes alone are drawn. category: index of each ``(n,)``, not told unless given. level: the noise in the
+        codes, which the decoder is told.
         """
-        self.check_sees()
+        self.check_encoder()
+        _check_asked(samples, seed)
         if pictures is not None:
             self._check_ink(pictures, len(codes))
-        each = _asked(samples, seed) * settings.candidates
-        streams = _streams(seed, each)
-        drawings: list[list[Sketch]] = []
-        at_once = max(1, _DRAWN_AT_ONCE // each)
-        for begin in range(0, len(codes), at_once):
-            part = codes[begin : begin + at_once]
-            shown = None if pictures is None else shades_of(pictures[begin : begin + at_once])
-            drawn = draw_codes(self.runtime, part, np.tile(streams, len(part)), settings, shown)
-            drawings.extend(self._kept(part, drawn, samples, settings.candidates))
+        told = Told.nothing(self.info, len(codes))._replace(level=np.full(len(codes), level, np.float32))
+        if category is not None:
+            told = told._replace(category=category)
+        if pictures is not None and self.info.model.attend > 0:
+            told = told._replace(picture=shades_of(pictures))
+        streams, n = streams_of(seed, samples), len(codes)
+        drawings: list[Sketch] = []
+        for begin in range(0, n * samples, _DRAWN_AT_ONCE):
+            part = np.arange(begin, min(begin + _DRAWN_AT_ONCE, n * samples))
+            drawings += self._drawn(codes, told, part // samples, streams[part % samples], settings)
             if on_progress is not None:
-                on_progress(len(part))
-        return drawings
+                on_progress(int(part[-1] + 1) // samples - begin // samples)
+        return [drawings[i * samples : (i + 1) * samples] for i in range(n)]
 
-    def imagine(
+    def _drawn(
+        self,
+        codes: FloatArray,
+        told: Told,
+        sources: NDArray[np.int64],
+        streams: NDArray[np.uint64],
+        settings: DrawSettings,
+    ) -> list[Sketch]:
+        """One drawing of the code ``sources[i]`` for each stream; a code is started once for all its drawings."""
+
+        def begin(runtime: Runtime, chosen: NDArray[np.int64]) -> DrawingState:
+            some, inverse = np.unique(sources[chosen], return_inverse=True)
+            state = runtime.start(codes[some], Told(*(x[some] for x in told)))
+            return state.select(inverse)
+
+        followed = told.picture.any()
+        return draw(self.runtime, begin, streams, settings, pictures=told.picture[sources] if followed else None)
+
+    def vary_codes(
+        self,
+        codes: FloatArray,
+        category: NDArray[np.int64],
+        samples: int = 1,
+        *,
+        seed: int = 0,
+        settings: DrawSettings = DrawSettings(),
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[list[Sketch]]:
+        """Variations of codes ``(n, z)``: noised to the level ``settings.freedom``, brought back by the flow, drawn."""
+        freedom, n = self._freedom(settings), len(codes)
+        streams = streams_of(seed, samples)
+        drawings: list[Sketch] = []
+        for begin in range(0, n * samples, _DRAWN_AT_ONCE):
+            part = np.arange(begin, min(begin + _DRAWN_AT_ONCE, n * samples))
+            source, stream = part // samples, streams[part % samples]
+            given = Given.of(category[source], codes.shape[1])
+            new, _ = sample_codes(
+                self.runtime, given, stream, guidance=settings.guidance, codes=codes[source], level=freedom
+            )
+            drawings += self._from_flow(new, given.category, stream, settings)
+            if on_progress is not None:
+                on_progress(int(part[-1] + 1) // samples - begin // samples)
+        return [drawings[i * samples : (i + 1) * samples] for i in range(n)]
+
+    def _from_flow(
+        self, codes: FloatArray, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings
+    ) -> list[Sketch]:
+        told = Told.nothing(self.info, len(codes))
+        told = told._replace(level=np.full(len(codes), LEVEL, np.float32), category=category)
+        return self._drawn(codes, told, np.arange(len(codes)), streams, settings)
+
+    def generate(
         self,
         category: str | Sequence[str] | None,
         samples: int = 1,
         *,
         seed: int = 0,
         settings: DrawSettings = DrawSettings(),
-        spread: float = SPREAD,
         on_progress: Callable[[int], None] | None = None,
     ) -> list[Sketch]:
-        """Draw ``samples`` things of a category from nothing, or (None) of any category, as often as it learned them.
+        """Draw ``samples`` things of a category from nothing, or (None) of any category.
 
-        Of several categories ``samples`` of each, in their order, drawn together.
-
-        Codes are sampled from the prior and drawn; what was drawn is encoded and drawn again, twice, which leads from
-        codes that no picture has to pictures that the model thinks plausible (Bengio et al. 2013, "Generalized
-        denoising auto-encoders as generative models"). Of twice ``settings.candidates`` such drawings the one is kept
-        that the prior takes most surely for its category; with one candidate it is whatever comes.
-        A model without an encoder has no codes: it draws from its first state, and again, up to ``settings.candidates``
-        times, what did not end by itself.
-        spread: see `Prior.sample`.
+        Of several categories ``samples`` of each, in their order, drawn together. Codes are drawn by the flow from noise.
+        A model without an encoder has no codes: it draws from its first state.
         on_progress: called with the number of drawings finished since the last call.
-        Raises ModelError for a model without a prior, SettingsError for an unknown category.
+        Raises ModelError for a model without a flow, SettingsError for an unknown category.
         """
-        _asked(samples, seed)
-        if not self.sees:
-            return self._imagine_unseen(category, samples, seed, settings, on_progress)
-        prior, each = self.prior, 1 if settings.candidates == 1 else 2 * settings.candidates
+        _check_asked(samples, seed)
         if category is None:
             rng = np.random.default_rng([seed, 1])
-            names = [prior.categories[c] for c in rng.choice(len(prior.categories), samples, p=prior.shares)]
+            several = [self.info.categories[c] for c in rng.integers(0, max(1, len(self.info.categories)), samples)]
         else:
-            several = [category] if isinstance(category, str) else category
-            names = [name for name in several for _ in range(samples)]
-        wanted = np.repeat([prior.index(name) for name in names], each)
-        codes = prior.sample(len(wanted), [prior.categories[c] for c in wanted], seed=seed, spread=spread)
-        streams = _streams(seed, len(codes))
-        kept: list[Sketch] = []
-        at_once = max(1, _DRAWN_AT_ONCE // each) * each
-        for begin in range(0, len(codes), at_once):
-            part = slice(begin, begin + at_once)
-            drawn = draw_codes(self.runtime, codes[part], streams[part], settings)
-            for turn in range(1, _ROUNDS + 1):
-                again = self.encode_sketches(drawn)
-                drawn = draw_codes(self.runtime, again, streams[part] + np.uint64(turn), settings)
-            best = self._surest(drawn, wanted[part], each) if each > 1 else np.zeros(len(drawn), np.int64)
-            for i, choice in enumerate(best):
-                kept.append(drawn[i * each + int(choice)].with_(category=names[begin // each + i]))
+            several = [name for name in ([category] if isinstance(category, str) else category) for _ in range(samples)]
+        wanted = np.array([self.index_of(name) for name in several], np.int64)
+        streams = streams_of(seed, len(wanted))
+        drawings: list[Sketch] = []
+        for begin in range(0, len(wanted), _DRAWN_AT_ONCE):
+            part = slice(begin, begin + _DRAWN_AT_ONCE)
+            drawings += self._generated(wanted[part], streams[part], settings)
             if on_progress is not None:
-                on_progress(len(best))
-        return kept
+                on_progress(len(wanted[part]))
+        names = [self.info.categories[c] for c in wanted]
+        return [drawing.with_(category=name) for drawing, name in zip(drawings, names, strict=True)]
 
-    def _imagine_unseen(
-        self,
-        category: str | Sequence[str] | None,
-        samples: int,
-        seed: int,
-        settings: DrawSettings,
-        on_progress: Callable[[int], None] | None,
+    def _generated(
+        self, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings
     ) -> list[Sketch]:
-        """`imagine` of a decoder alone."""
-        several = [category] if category is None or isinstance(category, str) else category
-        names = [self.drawn_category(name) for name in several for _ in range(samples)]
-        streams = _streams(seed, len(names))
-        kept: list[Sketch] = []
-        for begin in range(0, len(names), _DRAWN_AT_ONCE):
-            part = streams[begin : begin + _DRAWN_AT_ONCE]
-            drawn = draw_codes(self.runtime, self.no_codes(len(part)), part, settings)
-            for turn in range(1, settings.candidates):
-                left = [i for i, sketch in enumerate(drawn) if not sketch.metadata["ended"]]
-                if not left:
-                    break
-                again = draw_codes(self.runtime, self.no_codes(len(left)), part[left] + np.uint64(turn), settings)
-                for i, sketch in zip(left, again, strict=True):
-                    drawn[i] = sketch
-            kept += [sketch.with_(category=name) for sketch, name in zip(drawn, names[begin:], strict=False)]
-            if on_progress is not None:
-                on_progress(len(part))
-        return kept
+        if not self.has_encoder:
+            if len(self.info.categories) > 1:
+                raise SettingsError(
+                    f"this model cannot be told which of its {len(self.info.categories)} categories to draw"
+                )
+            told = Told.nothing(self.info, 1)
+            sources = np.zeros(len(streams), np.int64)
+            return self._drawn(np.zeros((1, 0), np.float32), told, sources, streams, settings)
+        given = Given.of(category, self.info.model.z_size)
+        codes, _ = sample_codes(self.runtime, given, streams, guidance=settings.guidance)
+        return self._from_flow(codes, category, streams, settings)
 
-    def no_codes(self, n: int) -> FloatArray:
-        """Codes ``(n, 0)`` of a model without an encoder."""
-        return np.zeros((n, 0), np.float32)
+    def _freedom(self, settings: DrawSettings) -> float:
+        if settings.freedom is None:
+            return FREEDOM if self.has_flow else 0.0
+        if settings.freedom > 0 and not self.has_flow:
+            raise ModelError("this model has no flow over codes, so it draws at freedom 0 alone")
+        return settings.freedom
 
-    def drawn_category(self, category: str | None) -> str | None:
-        """The category that a decoder alone draws where ``category`` is asked for; None: one of several, unknown which.
+    # -- what pictures show -------------------------------------------------------------------------------
 
-        Raises SettingsError for one that it does not know, or that it cannot be made to choose among several.
+    def index_of(self, category: str) -> int:
+        """Place of a category among `ModelInfo.categories`, whatever its case.
+
+        Raises SettingsError for one that the model does not know.
         """
-        known = self.info.categories
-        if category is None:
-            return known[0] if len(known) == 1 else None
-        if category not in known:
-            raise unknown_category(category, known)
-        if len(known) > 1:
+        known = {name.lower(): i for i, name in enumerate(self.info.categories)}
+        index = known.get(category.lower())
+        if index is None:
+            near = get_close_matches(category.lower(), known, 1, 0.75)
+            hint = f"; did you mean {self.info.categories[known[near[0]]]!r}?" if near else ""
             raise SettingsError(
-                f"this model cannot be told which of its {len(known)} categories to draw; any of them comes with "
-                "`--category any`"
+                f"the model does not know {category!r}{hint}; `sketch-pix2seq categories` lists the "
+                f"{len(known)} that it knows, `train --from bundled` teaches it more"
             )
-        return category
+        return index
 
-    def _surest(self, drawn: list[Sketch], wanted: NDArray[np.integer], each: int) -> NDArray[np.int64]:
-        """Of each ``each`` drawings the one that the prior takes most surely for the category ``wanted``."""
-        densities = self.prior.log_densities(self.encode_sketches(drawn))
-        joint = densities + np.log(self.prior.shares)
-        rows = np.arange(len(drawn))
-        sure = joint[rows, wanted] - np.logaddexp.reduce(joint, axis=1)
-        # Among those that are surely of the category, the likelier ones are the better drawings.
-        worth = sure + 0.01 * densities[rows, wanted]
-        worth -= 1e6 * np.array([not sketch.metadata["ended"] for sketch in drawn])
-        return np.asarray(worth.reshape(-1, each).argmax(axis=1), np.int64)
+    def recognise(self, ink: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Index of the category that each ink ``(n, size, size)`` shows; the number of categories where that is unsure."""
+        known, unknown = {name: i for i, name in enumerate(self.info.categories)}, len(self.info.categories)
+        if self.classifier is None or self.classifier.raster != self.info.model.raster or not len(ink):
+            return np.full(len(ink), unknown, np.int64)
+        logits, _ = self.classifier.look_at_ink(ink)
+        probability = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probability /= probability.sum(axis=1, keepdims=True)
+        best = probability.argmax(axis=1)
+        sure = probability[np.arange(len(ink)), best] >= _SURE
+        index = np.array([known.get(self.classifier.categories[b], unknown) for b in best], np.int64)
+        return np.where(sure, index, unknown)
+
+    # -- codes --------------------------------------------------------------------------------------------
 
     def encode(self, sources: Sequence[Source]) -> FloatArray:
         """Codes ``(n, z)`` of pictures."""
-        self.check_sees()
+        self.check_encoder()
         return self.encode_sketches([read_source(source) for source in sources])
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> FloatArray:
@@ -285,7 +341,7 @@ class Model:
         Raises ModelError for a model whose encoder reads strokes, or that has none, SettingsError for ink of another
         size.
         """
-        self.check_sees()
+        self.check_encoder()
         if self.info.model.encoder == "rnn":
             raise ModelError("this model's encoder reads strokes, not ink")
         self._check_ink(ink, len(ink))
@@ -296,33 +352,26 @@ class Model:
         """Ink ``(n, size, size)``, 255 = line, of sketches, as the encoder sees them."""
         return ink_of(sketches, self.info.model.raster)
 
-    def _check_ink(self, ink: NDArray[np.uint8], n: int) -> None:
-        size = self.info.model.raster.size
-        if ink.shape != (n, size, size):
-            raise SettingsError(f"ink of the shape ({n}, {size}, {size}) is needed, not {ink.shape}")
-
     def code_of(self, thing: Source, *, seed: int = 0) -> FloatArray:
         """The code ``(z,)`` of a picture; of a category, where a text is the name of one and not of a file.
 
-        A category's is that of one drawing of it from nothing, with this seed. Raises what reading the picture raises,
-        SettingsError for a text that is neither.
+        A category's is drawn by the flow, with this seed. Raises what reading the picture raises, SettingsError for a
+        text that is neither.
         """
-        self.check_sees()
-        if isinstance(thing, str) and not Path(thing).exists():
-            if thing in self.info.categories:
-                return np.asarray(self.encode_sketches(self.imagine(thing, seed=seed))[0])
-            if not Path(thing).suffix and "/" not in thing:
-                near = get_close_matches(thing.lower(), self.info.categories, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise SettingsError(f"{thing}: neither a file nor a category that the model knows{hint}")
+        self.check_encoder()
+        if isinstance(thing, str) and not Path(thing).exists() and not Path(thing).suffix and "/" not in thing:
+            given = Given.of(np.array([self.index_of(thing)], np.int64), self.info.model.z_size)
+            codes, _ = sample_codes(self.runtime, given, streams_of(seed, 1), guidance=DrawSettings().guidance)
+            return codes[0]
         return np.asarray(self.encode([thing])[0])
 
     def posterior(self, sketches: Sequence[Sketch]) -> Posterior:
-        """Mean and log variance of z of sketches. Raises ModelError for a model without an encoder."""
-        self.check_sees()
+        """Mean and log variance of z ``(n, z)`` of sketches; the log variance is None where z is not sampled."""
+        self.check_encoder()
+        size = self.info.model.z_size
         encode = self._encode_strokes if self.info.model.encoder == "rnn" else self._render_and_encode
         parts = [encode(sketches[begin : begin + _AT_ONCE]) for begin in range(0, len(sketches), _AT_ONCE)]
-        mean = np.concatenate([np.zeros((0, self.info.model.z_size), np.float32), *(part.mean for part in parts)])
+        mean = np.concatenate([np.zeros((0, size), np.float32), *(part.mean for part in parts)])
         spreads = [part.log_variance for part in parts if part.log_variance is not None]
         return Posterior(mean, np.concatenate(spreads) if spreads else None)
 
@@ -340,32 +389,22 @@ class Model:
             row[: len(rows)] = rows
         return self.runtime.encode_rows(padded, lengths)
 
-    def _kept(self, codes: FloatArray, drawn: list[Sketch], samples: int, candidates: int) -> list[list[Sketch]]:
-        """Of each ``candidates`` drawings the one whose own code is nearest to the picture's; unended ones last."""
-        shape = (len(codes), samples, candidates)
-        if candidates > 1:
-            again = self.encode_sketches(drawn).reshape(*shape, -1)
-            far = np.square(again - codes[:, None, None, :]).mean(axis=-1)
-            far += 1e6 * np.array([not sketch.metadata["ended"] for sketch in drawn]).reshape(shape)
-            best = far.argmin(axis=2)
-        else:
-            best = np.zeros(shape[:2], np.int64)
-        return [
-            [drawn[(i * samples + j) * candidates + int(best[i, j])] for j in range(samples)] for i in range(len(codes))
-        ]
+    def _check_ink(self, ink: NDArray[np.uint8], n: int) -> None:
+        size = self.info.model.raster.size
+        if ink.shape != (n, size, size):
+            raise SettingsError(f"ink of the shape ({n}, {size}, {size}) is needed, not {ink.shape}")
 
 
-def _streams(seed: int, n: int) -> NDArray[np.uint64]:
+def streams_of(seed: int, n: int) -> NDArray[np.uint64]:
     """A seed for each of n drawings."""
     return mixed(np.uint64(seed) + np.arange(n, dtype=np.uint64) * np.uint64(0x2545F4914F6CDD1D))
 
 
-def _asked(samples: int, seed: int) -> int:
+def _check_asked(samples: int, seed: int) -> None:
     if samples < 1:
         raise SettingsError("samples must be at least 1")
     if not 0 <= seed < 1 << 64:
         raise SettingsError("the seed must be a whole number from 0 to 2 ** 64 - 1")
-    return samples
 
 
 def read_source(source: Source) -> Sketch:

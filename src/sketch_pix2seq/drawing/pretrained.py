@@ -6,8 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 from sketch_pix2seq.drawing.model import Model
-from sketch_pix2seq.drawing.runtime import OnnxRuntime, Precision, Runtime, RuntimeName, TorchRuntime
-from sketch_pix2seq.errors import ModelError, SettingsError
+from sketch_pix2seq.drawing.runtime import OnnxRuntime, Runtime, RuntimeName, TorchRuntime
+from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.model.folder import CONFIG, RUN_MODEL
 
 BUNDLED = "bundled"
@@ -19,17 +19,13 @@ def bundled_folder() -> Path:
 
 
 def load_model(
-    model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", threads: int = 0, precision: Precision = "float32"
+    model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", threads: int = 0
 ) -> Model:
     """The bundled model, the model of a folder, or ``owner/name`` on the Hugging Face Hub (needs huggingface_hub).
 
     runtime: "onnx" needs nothing more, "torch" needs PyTorch. threads: of ONNX Runtime; 0 = one a core.
-    precision: of the decoder's large products; "int8" draws about twice as fast, and a little differently.
-    Raises ModelError where there is no such model, or PyTorch is asked for and not there; SettingsError for int8 on
-    PyTorch.
+    Raises ModelError where there is no such model, or PyTorch is asked for and not there.
     """
-    if precision == "int8" and runtime == "torch":
-        raise SettingsError("the int8 decoder runs on ONNX Runtime alone: leave out `torch`, or take float32")
     folder = model_folder(model)
     loaded: Runtime
     if runtime == "torch":
@@ -39,7 +35,7 @@ def load_model(
             raise ModelError('the torch runtime needs PyTorch: pip install "sketch-pix2seq[train]"') from error
         loaded = TorchRuntime.load(folder)
     else:
-        loaded = OnnxRuntime(folder, threads=threads, precision=precision)
+        loaded = OnnxRuntime(folder, threads=threads)
     return Model(loaded, folder)
 
 

@@ -67,9 +67,9 @@ class DrawingState:
         """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
         return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
 
-    def rollback(self, places: NDArray[np.integer], before: DrawingState, sources: NDArray[np.integer]) -> None:
-        """Set the moving state of some drawings to that which others had, in the arrays themselves."""
-        for mine, theirs in zip(self.moving, before.moving, strict=True):
+    def put(self, places: NDArray[np.integer], others: DrawingState, sources: NDArray[np.integer]) -> None:
+        """Set what moves of some drawings to that of others, in the arrays themselves."""
+        for mine, theirs in zip(self.moving, others.moving, strict=True):
             mine[places] = theirs[sources]
 
 

@@ -1,6 +1,12 @@
-"""The sampler: codes in, sketches out. Batched; where a drawing has ended, the next one takes its place.
+"""The sampler: drawing states in, sketches out. What it does beyond drawing the next row is one search over strokes.
 
-Random numbers are hashes of (seed of the drawing, row, use), so a drawing does not depend on those drawn beside it.
+Where a picture is followed, each stroke is one of several proposals, weighed by the ink energy E = |picture - paper|^2:
+a proposal's weight is exp(-beta x (the energy that it wastes)), which is 0 where all ink that it lays is ink of the
+picture; one is resampled by weight (sequential importance resampling, Doucet et al. 2001, over strokes). Where all are
+poor, further rounds propose more. Without a picture there is one proposal, and nothing is weighed.
+
+Random numbers are hashes of (seed of the drawing, stroke, round, proposal, row), so a drawing does not depend on those
+drawn beside it.
 """
 
 from __future__ import annotations
@@ -9,41 +15,43 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.drawing.aim import aim
-from sketch_pix2seq.drawing.density import log_density
-from sketch_pix2seq.drawing.retake import LONG, Takes, begins_of, choose_begin, ink_of_points, missing_ink
-from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, Runtime, start_rows
-from sketch_pix2seq.drawing.settle import settled
-from sketch_pix2seq.drawing.specks import without_specks
+from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, start_rows
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.model.folder import ModelInfo
-from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, mixed, uniform
-from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
+from sketch_pix2seq.raster import render_fitted, shades_of
+from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, SequenceSpec, mixed, uniform
+from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
-_USES = 4
-"""Random numbers a row: which Gaussian, which pen state, two for the offset."""
-_AGAIN = 3
-"""Random numbers of each further offset that is tried: which Gaussian, and two for the offset."""
-_TRIED = 1 << 24
-"""Where the random numbers of what is tried begin."""
-_RETAKEN = 1 << 32
-"""Where the random numbers of what is drawn after a stroke was taken back begin, for each that was."""
-_PEN = 1
-"""The use that chooses the pen state."""
-_COLDEST = 1e-9
-"""What a temperature of 0 divides by: the likeliest is chosen."""
-_IN_HAND = 256
-"""Drawings that one thread draws together: enough for full speed of the products, few enough for its caches."""
+CHANCES = 4
+"""Uniform numbers a row; see `model.sampling`."""
+BETA = 1.0
+"""Nats for each pixel of ink that a proposal wastes, or leaves out where it ends."""
+WASTE = 0.5
+"""Share of the energy difference that counts as wasted ink: ink beside the picture's is counted twice in it."""
+USEFUL = 0.3
+"""Pixels of the picture's ink that a stroke must cover, and that must be missing to keep a drawing from ending."""
+USELESS = 4.0
+"""Nats against a stroke that covers less."""
+ROUNDS = 4
+"""Rounds of proposals for a stroke at most."""
+WARMER = 0.1
+"""Added to the temperature in each further round."""
+LONG = 60
+"""Points from which on a proposal is cut off."""
+_AT_ONCE = 256
+"""Drawings times proposals that one thread draws together."""
+_STRIDE = np.uint64(0x2545F4914F6CDD1D)
+"""Between the random numbers of proposals."""
 
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """How rows are drawn from the mixture."""
+    """How strokes are drawn from the mixture."""
 
     temperature: float = 0.2
     """tau: multiplies the mixture's variance and divides the logits of the Gaussians; 0 = the likeliest."""
@@ -51,309 +59,273 @@ class SampleSettings:
     """Divides the logits of the pen states; far below 0.5 the end of the drawing is all but forbidden."""
     max_points: int = 250
     """A drawing that has not ended by then is cut off."""
-    specks: bool = False
-    """Leave in what the decoder set down by mistake, as a model with a canvas does now and then; see `specks`."""
-    tries: int = 8
-    """Offsets tried for each row: the better one lies on the ink that the model imagines, or looks at, the likelier it
-    is drawn; 1 = the first that comes. Only with a canvas."""
-    retakes: int = 8
-    """How often a stroke that does not lie on the picture's ink is taken back and drawn again; 0 = never. Only where
-    the decoder looks at the picture."""
-    settle: bool = True
-    """Move the points of a finished drawing a little, onto the picture's ink. Only where the decoder looks at it."""
+    proposals: int = 4
+    """Strokes proposed for each one that is drawn, where a picture is followed; 1 = no search."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.pen_temperature < 0:
             raise SettingsError("temperatures cannot be below 0")
-        if self.max_points < 1 or self.tries < 1:
-            raise SettingsError("max_points and tries must be at least 1")
-        if self.retakes < 0:
-            raise SettingsError("retakes cannot be below 0")
+        if self.max_points < 1 or self.proposals < 1:
+            raise SettingsError("max_points and proposals must be at least 1")
 
 
-@dataclass(frozen=True)
-class Begun:
-    """n drawings that have k rows each. `begin` makes one, `draw_on` goes on with it."""
+def prefill(
+    runtime: Runtime, state: DrawingState, rows: FloatArray, lengths: NDArray[np.integer] | None = None
+) -> tuple[FloatArray, DrawingState]:
+    """Hand given rows ``(n, time, 5)`` to the decoder: their log densities ``(n, time, 2)``, and the state after them.
 
-    rows: FloatArray
-    """The stroke-5 rows ``(n, k, 5)``, in model units."""
-    state: DrawingState
-    """Before the last row is handed to the decoder."""
-    log_pen: FloatArray
-    """Log probabilities of the pen states at the last row, ``(n, 3)``."""
-    log_likelihood: DoubleArray
-    """Of the rows given the code, ``(n,)`` in nats; of a pen that is down at the last row, nothing is counted."""
-
-    def select(self, chosen: NDArray[np.integer]) -> Begun:
-        """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
-        return Begun(self.rows[chosen], self.state.select(chosen), self.log_pen[chosen], self.log_likelihood[chosen])
-
-
-def begin(runtime: Runtime, codes: FloatArray, rows: FloatArray, pictures: FloatArray | None = None) -> Begun:
-    """The rows ``(n, k, 5)``, k at least 0, handed to the decoder as the beginning of drawings of codes ``(n, z)``.
-
-    pictures: see `Runtime.start`. A last row with the pen down leaves it to `draw_on` whether the pen lifts there.
+    lengths: rows of each drawing ``(n,)``, all unless given; later ones count nothing. The state is the one before the
+    last row is handed over, as the sampler needs it.
     """
-    n, k = rows.shape[:2]
-    state = runtime.start(np.ascontiguousarray(codes, np.float32), pictures)
-    previous = start_rows(runtime.info, n)
-    total, log_pen = np.zeros(n), np.zeros((n, 3), np.float32)
-    for index in range(k):
-        mixture, state = runtime.step(previous, state)
-        previous = np.ascontiguousarray(rows[:, index], np.float32)
-        total += log_density(mixture, previous[:, :2])
-        pen, log_pen = previous[:, 2:].argmax(axis=1), mixture.log_pen
-        counted = (pen != PEN_DOWN) if index == k - 1 else np.ones(n, bool)
-        total += np.where(counted, log_pen[np.arange(n), pen], 0.0)
-    return Begun(rows.astype(np.float32), state, log_pen, total)
+    n, time = rows.shape[:2]
+    densities = np.zeros((n, time, 2), np.float32)
+    previous, chance = start_rows(runtime.info, n), np.zeros((n, CHANCES), np.float32)
+    control = np.tile(np.array([1, 1, 1, 1], np.float32), (n, 1))
+    for index in range(time):
+        given = np.ascontiguousarray(rows[:, index], np.float32)
+        drawn, state = runtime.draw_row(previous, state, chance, control, given)
+        densities[:, index] = drawn.log_density
+        previous = given
+    if lengths is not None:
+        densities *= (np.arange(time) < np.asarray(lengths)[:, None])[..., None]
+    return densities, state
 
 
-def draw_codes(
+def draw(
     runtime: Runtime,
-    codes: FloatArray,
+    begin: Callable[[Runtime, NDArray[np.int64]], DrawingState],
     seeds: Sequence[int] | NDArray[np.integer],
     settings: SampleSettings = SampleSettings(),
+    *,
     pictures: FloatArray | None = None,
+    given: FloatArray | None = None,
 ) -> list[Sketch]:
-    """One drawing for each seed, in canvas units of the input's picture; the codes ``(n, z)`` share the seeds evenly.
+    """One drawing for each seed, in canvas units of the drawing's own frame (its longest side about 255).
 
-    pictures: one for each code, see `Runtime.start`.
-    The first ``len(seeds) // n`` drawings are of the first code, and so on.
-    ``metadata["ended"]`` says whether it ended by itself. The same seed, weights and device give the same strokes.
-    """
-    each = len(seeds) // max(1, len(codes))
-
-    def some(runtime: Runtime, chosen: NDArray[np.int64]) -> Begun:
-        of = chosen // each
-        first = int(of[0])
-        part = slice(first, of[-1] + 1)
-        shown = None if pictures is None else pictures[part]
-        begun = begin(runtime, codes[part], np.zeros((of[-1] + 1 - first, 0, 5), np.float32), shown)
-        return begun.select(of - first)
-
-    drawings = _shared(runtime, some, each, np.asarray(seeds), settings)
-    if pictures is None or not settings.settle or not runtime.info.model.glimpse:
-        return drawings
-    return [settled(drawing, pictures[i // each], runtime.info.model.raster) for i, drawing in enumerate(drawings)]
-
-
-def draw_on(
-    runtime: Runtime,
-    begun: Begun,
-    seeds: Sequence[int] | NDArray[np.integer],
-    settings: SampleSettings = SampleSettings(),
-) -> list[Sketch]:
-    """Each begun drawing finished with its seed; see `draw_codes`. The given rows count as points.
-
+    begin: gives the states of some of the drawings, by their numbers, before the first row; of those with ``given`` rows
+    ``(n, k, 5)``, after these (`prefill`). pictures: ink ``(n, size, size)`` in 0..1 that strokes are weighed by.
+    ``metadata["ended"]`` says whether a drawing ended by itself. The same seed, weights and device give the same strokes.
     Raises SettingsError where more rows are given than ``settings.max_points``.
     """
-    given = begun.rows.shape[1]
-    if given > settings.max_points:
-        raise SettingsError(f"{given} points are given, and a drawing has {settings.max_points} at most (max_points)")
-    drawings = _shared(runtime, lambda _, chosen: begun.select(chosen), 1, np.asarray(seeds), settings)
-    pictures = begun.state.picture if settings.settle else None
-    if pictures is None:
-        return drawings
-    raster = runtime.info.model.raster
-    return [settled(*both, raster, given=given) for both in zip(drawings, pictures, strict=True)]
-
-
-_Some: TypeAlias = Callable[[Runtime, NDArray[np.int64]], Begun]
-"""Begins some of the drawings, named by their numbers, which follow one another."""
-
-
-def _shared(
-    runtime: Runtime, some: _Some, each: int, seeds: NDArray[np.integer], settings: SampleSettings
-) -> list[Sketch]:
-    """Every drawing finished, by as many threads as the runtime has use for; each takes its part of them."""
+    if given is not None and given.shape[1] > settings.max_points:
+        raise SettingsError(
+            f"{given.shape[1]} points are given, and a drawing has {settings.max_points} at most (max_points)"
+        )
     if not len(seeds):
         return []
-    streams = mixed(seeds.astype(np.uint64))
-    workers = runtime.workers(len(seeds))
+    streams = mixed(np.asarray(seeds).astype(np.uint64))
+    each = settings.proposals if pictures is not None else 1
+    workers = runtime.workers(len(seeds) * each)
+    edges = [len(seeds) * i // len(workers) for i in range(len(workers) + 1)]
+
+    def part(worker: Runtime, ends: tuple[int, int]) -> list[Sketch]:
+        out: list[Sketch] = []
+        for first in range(ends[0], ends[1], max(1, _AT_ONCE // each)):
+            chosen = np.arange(first, min(first + max(1, _AT_ONCE // each), ends[1]))
+            some = [None if x is None else x[chosen] for x in (pictures, given)]
+            search = _Search(worker, begin(worker, chosen), streams[chosen], settings, *some)
+            out += search.run()
+        return out
+
     if len(workers) == 1:
-        return _finished(runtime, some, each, range(len(seeds)), streams, settings)
-    unit = each if len(seeds) // each >= len(workers) else 1  # a code's drawings stay together where there are several
-    edges = [len(seeds) // unit * i // len(workers) * unit for i in range(len(workers) + 1)]
+        return part(runtime, (0, len(seeds)))
     with ThreadPoolExecutor(len(workers)) as pool:
-        parts = pool.map(
-            lambda worker, part: _finished(worker, some, each, part, streams, settings),
-            workers,
-            [range(*ends) for ends in pairwise(edges)],
-        )
-        return [sketch for part in parts for sketch in part]
+        return [sketch for some in pool.map(part, workers, pairwise(edges)) for sketch in some]
 
 
 @dataclass
-class _Hand:
-    """Drawings in hand, each in its slot."""
+class _Slots:
+    """Proposals: where each is. Arrays have the slots as their first axis."""
 
-    numbers: NDArray[np.int64]
     state: DrawingState
     rows: FloatArray
     """The last rows ``(n, 5)``, not yet handed to the decoder."""
     points: FloatArray
-    """What is drawn: ``(n, max_points, 3)`` stroke-3 rows in model units, of which the first ``at`` count."""
+    """stroke-3 rows ``(n, max_points, 3)`` in model units, of which the first ``at`` count."""
     at: NDArray[np.int64]
-    ink: FloatArray | None
-    """What is to be drawn ``(n, size, size)`` in 0..1; see `DrawingState.ink`."""
-    chances: DoubleArray
-    """Random numbers for each use of each row, ``(n, max_points + 1, uses)``: `_USES`, and those of what is tried."""
-    takes: Takes | None
-    """What strokes are compared with, where they can be taken back."""
+    done: NDArray[np.bool_]
+    """Whether the stroke is finished."""
+    ended: NDArray[np.bool_]
+    """Whether the pen state was "end"."""
 
-    def select(self, slots: NDArray[np.integer]) -> _Hand:
-        """The drawings in these slots alone."""
-        ink = None if self.ink is None else self.ink[slots]
-        takes = None if self.takes is None else self.takes.select(slots)
-        rows, points, at, chances = (x[slots] for x in (self.rows, self.points, self.at, self.chances))
-        return _Hand(self.numbers[slots], self.state.select(slots), rows, points, at, ink, chances, takes)
+    def select(self, chosen: NDArray[np.integer]) -> _Slots:
+        """Copies of some slots."""
+        arrays = (x[chosen] for x in (self.rows, self.points, self.at, self.done, self.ended))
+        return _Slots(self.state.select(chosen), *arrays)
 
-    def put(self, slots: NDArray[np.integer], other: _Hand) -> None:
-        """Others in these slots."""
-        self.state.put(slots, other.state)
-        self.numbers[slots], self.rows[slots], self.points[slots] = other.numbers, other.rows, other.points
-        self.at[slots], self.chances[slots] = other.at, other.chances
-        if self.ink is not None and other.ink is not None:
-            self.ink[slots] = other.ink
-        if self.takes is not None and other.takes is not None:
-            self.takes.put(slots, other.takes)
+    def put(self, places: NDArray[np.integer], others: _Slots, sources: NDArray[np.integer]) -> None:
+        """Copy what moves of some slots of others here."""
+        self.state.put(places, others.state, sources)
+        for name in ("rows", "points", "at", "done", "ended"):
+            getattr(self, name)[places] = getattr(others, name)[sources]
 
 
-def _begun(
-    begun: Begun, numbers: NDArray[np.int64], streams: NDArray[np.uint64], info: ModelInfo, settings: SampleSettings
-) -> _Hand:
-    """Drawings with the points that are given; where the last of them has the pen down, whether it lifts is drawn."""
-    n, given = begun.rows.shape[:2]
-    ink = begun.state.ink if settings.tries > 1 else None
-    chances = _chances(streams, settings, ink is not None)
-    points = np.zeros((n, settings.max_points, 3), np.float32)
-    rows = start_rows(info, n)
-    if given:
-        rows = begun.rows[:, -1].copy()
-        open_ = np.flatnonzero(rows[:, 2 + PEN_DOWN])
-        chance = chances[open_, given - 1, _PEN]
-        lifts = open_[_choose(begun.log_pen[open_, :PEN_END], chance, settings.pen_temperature) == PEN_UP]
-        rows[lifts, 2 + PEN_DOWN], rows[lifts, 2 + PEN_UP] = 0, 1
-        points[:, :given] = begun.rows[..., [0, 1, 2 + PEN_UP]]
-        points[:, given - 1, 2] = rows[:, 2 + PEN_UP]
-    at = np.full(n, given)
-    takes, picture = None, begun.state.picture if settings.retakes else None
-    if picture is not None:
-        paper = np.zeros_like(picture)
-        for drawing in range(n if given else 0):
-            paper[drawing] = ink_of_points(points[drawing, :given], info)
-        most = np.where(picture.any(axis=(1, 2)), settings.retakes, 0)
-        before = begun.state.moves.select(np.arange(n))
-        missing = np.array([missing_ink(*both) for both in zip(picture, paper, strict=True)])
-        takes = Takes(picture, paper, before, rows.copy(), at.copy(), most, most.copy(), np.zeros(n, np.int64), missing)
-    return _Hand(numbers, begun.state, rows, points, at, ink, chances, takes)
+class _Search:
+    """n drawings, each with K proposals for its next stroke: slots d * K to d * K + K - 1."""
 
+    def __init__(
+        self,
+        runtime: Runtime,
+        state: DrawingState,
+        streams: NDArray[np.uint64],
+        settings: SampleSettings,
+        pictures: FloatArray | None,
+        given: FloatArray | None,
+    ) -> None:
+        n, k = len(streams), 0 if given is None else given.shape[1]
+        self.runtime, self.settings, self.streams, self.pictures = runtime, settings, streams, pictures
+        self.each = 1 if pictures is None else settings.proposals
+        points = np.zeros((n, settings.max_points, 3), np.float32)
+        rows = start_rows(runtime.info, n)
+        if given is not None and k:
+            rows = given[:, -1].astype(np.float32)
+            points[:, :k] = given[..., [0, 1, 3]]
+        drawings = _Slots(state, rows, points, np.full(n, k), np.zeros(n, bool), np.zeros(n, bool))
+        self.slots = drawings.select(np.repeat(np.arange(n), self.each))
+        self.base, self.best = drawings, drawings.select(np.arange(n))
+        self.number, self.live = np.arange(n), np.ones(n, bool)
+        self.stroke, self.round = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.weight = np.full(n, -np.inf)
+        if pictures is not None:
+            self.paper = np.stack([ink_of_points(p[:k], runtime.info) for p in points])
+            self.missing = np.array([missing_ink(*both) for both in zip(pictures, self.paper, strict=True)])
+        self.finished: list[Sketch | None] = [None] * n
 
-def _chances(streams: NDArray[np.uint64], settings: SampleSettings, tries: bool) -> DoubleArray:
-    rows = settings.max_points + 1
-    chances = _uniform(streams, rows, _USES)
-    if not tries:
-        return chances
-    again = _uniform(streams + np.uint64(_TRIED), rows, 1 + _AGAIN * (settings.tries - 1))
-    return np.concatenate([chances, again], axis=-1)
+    def run(self) -> list[Sketch]:
+        """All drawings, in their order."""
+        while self.live.any():
+            self._draw_rows()
+            done = self.slots.done.reshape(-1, self.each).all(axis=1)
+            for drawing in np.flatnonzero(done & self.live):
+                if self.pictures is None:
+                    self._go_on(drawing, self.slots, int(drawing))
+                else:
+                    self._weigh(int(drawing), self.pictures)
+            if self.live.sum() * 2 <= len(self.live):
+                self._keep(np.flatnonzero(self.live))
+        return [sketch for sketch in self.finished if sketch is not None]
 
-
-def _uniform(streams: NDArray[np.uint64], rows: int, uses: int) -> DoubleArray:
-    numbers = np.arange(rows * uses, dtype=np.uint64)
-    return uniform(streams[:, None] + numbers).reshape(len(streams), rows, uses)
-
-
-def _finished(
-    runtime: Runtime, some: _Some, each: int, numbers: range, streams: NDArray[np.uint64], settings: SampleSettings
-) -> list[Sketch]:
-    """The drawings of these numbers. So many are in hand at a time; where one has ended, the next takes its place."""
-
-    finished: dict[int, Sketch] = {}
-    waiting = numbers
-
-    def taken(count: int) -> _Hand:
-        nonlocal waiting
-        chosen = np.array(waiting[:count])
-        waiting = waiting[count:]
-        return _begun(some(runtime, chosen), chosen, streams[chosen], runtime.info, settings)
-
-    # A code's drawings are begun together where they are not too many, so that it is started once.
-    hand = taken(min(len(numbers), _IN_HAND // each * each or _IN_HAND))
-    given = int(hand.at[0])
-    busy = np.ones(len(hand.at), bool)
-    few = max(1, len(busy) // 8, min(each, len(busy) // 4))
-    while True:
-        slots = np.arange(len(busy))
-        mixture, hand.state = runtime.step(hand.rows, hand.state)
-        chance = hand.chances[slots, hand.at]
-        log_pen = mixture.log_pen.copy()
-        log_pen[hand.at == 0, PEN_END] = -np.inf  # every drawing has a point
-        if hand.takes is not None:
-            log_pen[hand.takes.lack(hand.at), PEN_END] = -np.inf
-        pen = _choose(log_pen, chance[:, _PEN], settings.pen_temperature)
-        stop = busy & ((pen == PEN_END) | (hand.at == settings.max_points))
-        for slot in np.flatnonzero(stop):
-            rows = hand.points[slot, : hand.at[slot]]
-            sketch = _sketch(rows, runtime.info.sequence, bool(pen[slot] == PEN_END))
-            known = None if settings.specks else hand.state.known(int(slot))
-            if known is not None:
-                sketch = without_specks(sketch, known, runtime.info.model.raster, given=given)
-            finished[int(hand.numbers[slot])] = sketch
-        busy &= ~stop
-        going, free = np.flatnonzero(busy), np.flatnonzero(~busy)
-        offsets = _aimed(mixture, chance, hand, runtime.info, settings)
-        _seek(offsets, mixture, chance, hand, runtime.info)
-        pen, offsets = pen[going], offsets[going]
-        hand.rows = np.zeros((len(busy), 5), np.float32)
-        hand.rows[going, :2] = offsets
-        hand.rows[going, 2 + pen] = 1
-        hand.points[going, hand.at[going], :2] = offsets
-        hand.points[going, hand.at[going], 2] = pen == PEN_UP
-        hand.at[going] += 1
-        if hand.takes is not None:
-            _take_back(hand, hand.takes, going, streams, runtime.info, settings)
-        if waiting and (len(free) >= few or not len(going)):
-            free = free[: min(len(free) // each * each or len(free), len(waiting))]
-            hand.put(free, taken(len(free)))
-            busy[free] = True
-        elif not waiting and len(free) > len(busy) // 4:
-            if not len(going):
-                return [finished[number] for number in numbers]
-            hand, busy = hand.select(going), np.ones(len(going), bool)
-
-
-def _take_back(
-    hand: _Hand,
-    takes: Takes,
-    going: NDArray[np.int64],
-    streams: NDArray[np.uint64],
-    info: ModelInfo,
-    settings: SampleSettings,
-) -> None:
-    """Strokes that are finished stay or, as those that find no end, go."""
-    finished, gone = [], []
-    for slot in going[(hand.rows[going, 2 + PEN_UP] == 1) | (hand.at[going] - takes.at[going] > LONG)]:
-        if not hand.rows[slot, 2 + PEN_UP]:
-            gone += [slot] * bool(takes.left[slot])
-            continue
-        paper = takes.after(slot, hand.points[slot, : hand.at[slot]], info)
-        if takes.left[slot] and not takes.is_worth_it(slot, paper):
-            gone.append(slot)
+    def _draw_rows(self) -> None:
+        """The next row of every proposal whose stroke is not finished."""
+        slots, settings = self.slots, self.settings
+        drawing = np.repeat(np.arange(len(self.number)), self.each)
+        turns = np.repeat(self.round, self.each)
+        uses = (slots.at[:, None] * CHANCES + np.arange(CHANCES)).astype(np.uint64)
+        streams = self._streams()[:, None]
+        control = np.empty((len(slots.at), 4), np.float32)
+        control[:, 0] = settings.temperature + WARMER * turns
+        control[:, 1], control[:, 3] = settings.pen_temperature, 0
+        control[:, 2] = slots.at > 0  # every drawing has a point
+        if self.pictures is not None:
+            control[:, 2] *= (turns == 0) | (self.missing[drawing] <= USEFUL)
+        chance = uniform(streams + uses).astype(np.float32)
+        drawn, after = self.runtime.draw_row(slots.rows, slots.state, chance, control, np.zeros_like(slots.rows))
+        going = np.flatnonzero(~slots.done)
+        if len(going) == len(slots.done):
+            slots.state = after
         else:
-            takes.paper[slot] = paper
-            takes.missing[slot] = missing_ink(takes.picture[slot], paper)
-            takes.left[slot] = takes.most[slot]
-            finished.append(slot)
-    if finished:
-        takes.state.put(np.array(finished), hand.state.moves.select(np.array(finished)))
-        takes.rows[finished], takes.at[finished] = hand.rows[finished], hand.at[finished]
-    if gone:
-        takes.left[gone] -= 1
-        takes.taken[gone] += 1
-        hand.state.moves.put(np.array(gone), takes.state.select(np.array(gone)))
-        hand.rows[gone], hand.at[gone] = takes.rows[gone], takes.at[gone]
-        further = streams[hand.numbers[gone]] + np.uint64(_RETAKEN) * takes.taken[gone].astype(np.uint64)
-        hand.chances[gone] = _chances(further, settings, hand.ink is not None)
+            slots.state.put(going, after, going)
+        pen = drawn.row[going, 2:].argmax(axis=1)
+        end = (pen == PEN_END) | (slots.at[going] == settings.max_points)
+        slots.ended[going[pen == PEN_END]] = True
+        drew, pens = going[~end], pen[~end]
+        slots.rows[drew] = drawn.row[drew]
+        slots.points[drew, slots.at[drew], :2] = drawn.row[drew, :2]
+        slots.points[drew, slots.at[drew], 2] = pens != PEN_DOWN
+        slots.at[drew] += 1
+        slots.done[going[end]] = True
+        long = slots.at[drew] - np.repeat(self.base.at, self.each)[drew] >= LONG if self.pictures is not None else False
+        slots.done[drew[(pens != PEN_DOWN) | long]] = True
+
+    def _streams(self) -> NDArray[np.uint64]:
+        """Where the random numbers of each proposal begin."""
+        proposals = np.tile(np.arange(self.each), len(self.number))
+        code = np.repeat(self.stroke * 64 + self.round, self.each) * 64 + proposals
+        streams = np.repeat(self.streams[self.number], self.each)
+        return mixed(streams + code.astype(np.uint64) * _STRIDE)
+
+    def _weigh(self, drawing: int, pictures: FloatArray) -> None:
+        """Resample one of the proposals of a drawing, and of the best of the rounds before; or go into another round."""
+        first, base = drawing * self.each, int(self.base.at[drawing])
+        inks = [self._after(slot, base) for slot in range(first, first + self.each)]
+        weights = np.array([self._log_weight(drawing, s, ink, pictures) for s, ink in enumerate(inks, first)])
+        stream = self.streams[self.number[[drawing]]]
+        code = np.array([(self.stroke[drawing] * 64 + self.round[drawing]) * 64 + 63], np.uint64)
+        chance = uniform(mixed(stream + code * _STRIDE) + np.arange(len(weights), dtype=np.uint64))
+        chosen = int((weights - np.log(-np.log(np.maximum(chance, 1e-12)))).argmax())  # Gumbel: by weight
+        if weights[chosen] > self.weight[drawing]:
+            self.best.put(np.array([drawing]), self.slots, np.array([first + chosen]))
+            self.weight[drawing] = weights[chosen]
+        if self.weight[drawing] < -BETA and self.round[drawing] + 1 < ROUNDS:
+            self.round[drawing] += 1
+            self.slots.put(np.arange(first, first + self.each), self.base, np.full(self.each, drawing))
+            return
+        self.paper[drawing] = self._after(drawing, base, self.best)
+        self.missing[drawing] = missing_ink(pictures[self.number[drawing]], self.paper[drawing])
+        self.weight[drawing] = -np.inf
+        self._go_on(drawing, self.best, drawing)
+
+    def _log_weight(self, drawing: int, slot: int, ink: FloatArray, pictures: FloatArray) -> float:
+        """The log weight of a proposal: minus what it wastes, or leaves out where it ends."""
+        if self.slots.ended[slot]:
+            return -BETA * float(self.missing[drawing])
+        picture, before = pictures[self.number[drawing]], self.paper[drawing]
+        gain = float(np.square(before - picture).sum() - np.square(ink - picture).sum())
+        laid = float(np.square(ink - before).sum())
+        return -BETA * (laid - gain) * WASTE - (USELESS if gain < USEFUL else 0.0)
+
+    def _after(self, slot: int, first: int, slots: _Slots | None = None) -> FloatArray:
+        """The paper of a drawing with the stroke of a slot on it."""
+        slots = self.slots if slots is None else slots
+        drawing = slot // self.each if slots is self.slots else slot
+        points = slots.points[slot, : slots.at[slot]]
+        if len(points) == first:
+            return self.paper[drawing]
+        after: FloatArray = np.maximum(self.paper[drawing], ink_of_points(points, self.runtime.info, first))
+        return after
+
+    def _go_on(self, drawing: int, slots: _Slots, slot: int) -> None:
+        """Take the stroke in a slot: the drawing is finished, or its next stroke begins there."""
+        if slots.ended[slot] or slots.at[slot] >= self.settings.max_points:
+            points = slots.points[slot, : slots.at[slot]]
+            self.finished[self.number[drawing]] = _sketch(points, self.runtime.info.sequence, bool(slots.ended[slot]))
+            self.live[drawing] = False
+            return
+        slots.done[slot] = False
+        self.stroke[drawing] += 1
+        self.round[drawing] = 0
+        if self.pictures is not None:
+            place = np.array([drawing])
+            self.base.put(place, slots, np.array([slot]))
+            mine = np.arange(drawing * self.each, (drawing + 1) * self.each)
+            self.slots.put(mine, slots, np.full(self.each, slot))
+
+    def _keep(self, drawings: NDArray[np.int64]) -> None:
+        """Drop the drawings that are finished."""
+        slots = (drawings[:, None] * self.each + np.arange(self.each)).ravel()
+        self.slots = self.slots.select(slots)
+        self.base, self.best = self.base.select(drawings), self.best.select(drawings)
+        for name in ("number", "live", "stroke", "round", "weight"):
+            setattr(self, name, getattr(self, name)[drawings])
+        if self.pictures is not None:
+            self.paper, self.missing = self.paper[drawings], self.missing[drawings]
+
+
+def ink_of_points(points: FloatArray, info: ModelInfo, first: int = 0) -> FloatArray:
+    """Ink ``(size, size)`` in 0..1 of stroke-3 rows ``(k, 3)`` in model units, from the row ``first`` on."""
+    size = info.model.raster.size
+    if len(points) == first:
+        return np.zeros((size, size), np.float32)
+    places = np.cumsum(points[:, :2], axis=0, dtype=np.float32)[first:] * np.float32(info.sequence.scale)
+    ends = np.flatnonzero(points[first:, 2]) + 1
+    if not len(ends) or ends[-1] < len(places):
+        ends = np.append(ends, len(places))
+    return shades_of(render_fitted(places, ends, info.model.raster))
+
+
+def missing_ink(picture: FloatArray, paper: FloatArray) -> float:
+    """Ink of a picture ``(size, size)`` in 0..1 beyond what the paper has within a pixel, the sum of its squares."""
+    return float(np.square(np.maximum(picture - cv2.dilate(paper, np.ones((3, 3), np.uint8)), 0)).sum())
 
 
 def _sketch(rows: FloatArray, spec: SequenceSpec, ended: bool) -> Sketch:
@@ -363,63 +335,3 @@ def _sketch(rows: FloatArray, spec: SequenceSpec, ended: bool) -> Sketch:
     if implicit_origin:
         return sketch
     return sketch.transform([[1, 0, CANVAS_SIZE / 2], [0, 1, CANVAS_SIZE / 2]])
-
-
-def _choose(
-    log_probability: FloatArray, chance: NDArray[np.float64], temperature: float | DoubleArray
-) -> NDArray[np.int64]:
-    """One of the columns for each row, by its chance in [0, 1); temperature: one for all, or of each ``(n,)``."""
-    logits = log_probability.astype(np.float64)
-    logits = (logits - logits.max(axis=1, keepdims=True)) / np.maximum(temperature, _COLDEST)[..., None]
-    weights = np.exp(logits)
-    cumulative = np.cumsum(weights, axis=1)
-    below = (cumulative <= (chance * cumulative[:, -1])[:, None]).sum(axis=1)
-    return np.asarray(np.minimum(below, logits.shape[1] - 1), np.int64)
-
-
-def _aimed(
-    mixture: MixtureArrays, chance: DoubleArray, hand: _Hand, info: ModelInfo, settings: SampleSettings
-) -> FloatArray:
-    """One offset for each row ``(n, 2)``: of several, one that lies well on the ink that is there to draw."""
-    temperature = np.full(len(chance), settings.temperature)
-    if hand.takes is not None:
-        temperature += hand.takes.warmth(hand.at)
-    first = _offsets(mixture, chance[:, [0, 2, 3]], temperature)
-    if hand.ink is None:
-        return first
-    tried = [first]
-    places = range(_USES + 1, chance.shape[1], _AGAIN)
-    tried += [_offsets(mixture, chance[:, at : at + _AGAIN], temperature) for at in places]
-    offsets = np.stack(tried, axis=1)
-    worth = aim(hand.state.sight(hand.ink), offsets * info.sequence.scale, info.model.raster)
-    chosen = _choose(worth.astype(np.float32), chance[:, _USES], 1.0)
-    return np.asarray(offsets[np.arange(len(offsets)), chosen])
-
-
-def _seek(offsets: FloatArray, mixture: MixtureArrays, chance: DoubleArray, hand: _Hand, info: ModelInfo) -> None:
-    """Where strokes for missing ink have failed, offsets ``(n, 2)`` that lead to it are put in the places of others."""
-    if hand.takes is None:
-        return
-    for slot in hand.takes.seeking(hand.at):
-        places, ink = begins_of(hand.takes.picture[slot], hand.takes.paper[slot], info.model.raster)
-        if not len(places):
-            continue
-        place = hand.state.sight(hand.takes.picture).place[slot]
-        goals = ((places - place) / info.sequence.scale).astype(np.float32)
-        alone = MixtureArrays(*(x[[slot] * len(goals)] for x in mixture))
-        offsets[slot] = goals[choose_begin(log_density(alone, goals), ink, float(chance[slot, 0]))]
-
-
-def _offsets(mixture: MixtureArrays, chance: DoubleArray, temperature: DoubleArray) -> FloatArray:
-    """chance: ``(n, 3)``, which Gaussian, and two for the place in it; temperature: ``(n,)``."""
-    rows = np.arange(len(mixture.log_pi))
-    chosen = _choose(mixture.log_pi, chance[:, 0], temperature)
-    mu_x, mu_y, rho = (x[rows, chosen] for x in (mixture.mu_x, mixture.mu_y, mixture.rho))
-    sigma_x, sigma_y = (
-        np.exp(x[rows, chosen]) * np.sqrt(temperature) for x in (mixture.log_sigma_x, mixture.log_sigma_y)
-    )
-    radius = np.sqrt(-2 * np.log1p(-chance[:, 1]))
-    angle = 2 * np.pi * chance[:, 2]
-    first, second = radius * np.cos(angle), radius * np.sin(angle)
-    across = rho * first + np.sqrt(1 - rho**2) * second
-    return np.stack([mu_x + sigma_x * first, mu_y + sigma_y * across], axis=1).astype(np.float32)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,30 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.model.encoders import NoEncoder, SequenceEncoder
-from sketch_pix2seq.model.folder import DECODER, ENCODER, START, WEIGHTS, ModelInfo, read_info, writing_folder
-from sketch_pix2seq.model.int8 import write_int8
-from sketch_pix2seq.model.mixture import Mixture
+from sketch_pix2seq.model.flow import Flow
+from sketch_pix2seq.model.folder import (
+    DECODER,
+    ENCODER,
+    FLOW,
+    FLOW_WEIGHTS,
+    START,
+    WEIGHTS,
+    ModelInfo,
+    from_plain,
+    read_info,
+    writing_folder,
+)
 from sketch_pix2seq.model.network import Network
+from sketch_pix2seq.model.sampling import CHANCES
+from sketch_pix2seq.model.settings import FlowSettings
 from sketch_pix2seq.model.stored import share_weights
+from sketch_pix2seq.sequence import FRAME
 
 _HALF_FROM = 1024
 """Numbers from which a weight is stored as float16 in the graphs."""
@@ -55,7 +70,7 @@ def load_network(folder: str | Path) -> tuple[Network, ModelInfo]:
     """
     info = read_info(folder)
     path = Path(folder) / WEIGHTS
-    network = Network(info.model, info.sequence)
+    network = Network(info.model, info.sequence, len(info.categories))
     try:
         weights = load_file(path)
         network.load_state_dict({name: value.float() for name, value in weights.items()})
@@ -83,19 +98,24 @@ class _Start(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, code: Tensor, picture: Tensor | None = None) -> tuple[Tensor, ...]:
-        fixed, state = self.network.start(code, picture)
+    def forward(
+        self, code: Tensor, level: Tensor | None = None, category: Tensor | None = None, picture: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        fixed, state = self.network.start(code, level, category, picture)
         return (*fixed, *state)
 
 
-class _Step(nn.Module):
+class _DrawRow(nn.Module):
     def __init__(self, network: Network, fixed: int) -> None:
         super().__init__()
         self.network, self.fixed = network, fixed
 
-    def forward(self, row: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        mixture, after = self.network.step(row, state[: self.fixed], state[self.fixed :])
-        return (*mixture, *after)
+    def forward(
+        self, row: Tensor, given: Tensor, chance: Tensor, control: Tensor, *state: Tensor
+    ) -> tuple[Tensor, ...]:
+        fixed, moving = state[: self.fixed], state[self.fixed :]
+        drawn, density, after = self.network.draw_row(row, given, chance, control, fixed, moving)
+        return (drawn, density, *after)
 
 
 @torch.no_grad()
@@ -108,22 +128,54 @@ def _export_graphs(network: Network, folder: Path) -> None:
     elif not isinstance(network.encoder, NoEncoder):
         outputs = ["code"] if network.to_log_variance is None else ["code", "log_variance"]
         save_graph(_Encode(network), (torch.rand(n, size, size),), ["ink"], outputs, folder / ENCODER)
-    code = torch.randn(n, network.settings.z_size)
-    fixed, state = network.start(code)
+    given: dict[str, Tensor] = {"code": torch.randn(n, network.settings.z_size)}
+    if network.condition is not None:
+        given |= {"level": torch.rand(n), "category": torch.arange(n)}
+    if network.settings.attend > 0:
+        given["picture"] = torch.rand(n, size, size)
+    fixed, state = network.start(**given)
     names = [f"fixed_{i}" for i in range(len(fixed))] + [f"state_{i}" for i in range(len(state))]
-    given = {"code": code} | ({"picture": torch.rand(n, size, size)} if network.settings.glimpse else {})
     save_graph(_Start(network), tuple(given.values()), list(given), names, folder / START)
-    after = [f"{name}_after" for name in names[len(fixed) :]]
+    row = network.start_row(n)
     save_graph(
-        _Step(network, len(fixed)),
-        (network.start_row(n), *fixed, *state),
-        ["row", *names],
-        [*Mixture._fields, *after],
+        _DrawRow(network, len(fixed)),
+        (row, row.clone(), torch.rand(n, CHANCES), torch.rand(n, 4), *fixed, *state),
+        ["row", "given", "chance", "control", *names],
+        ["drawn", "log_density", *(f"{name}_after" for name in names[len(fixed) :])],
         folder / DECODER,
     )
     for graph in folder.glob("*.onnx"):
         share_weights(graph, folder / WEIGHTS)
-    write_int8(folder)
+
+
+@torch.no_grad()
+def write_flow(folder: str | Path, flow: Flow, record: Mapping[str, Any]) -> None:
+    """Add a flow over codes to a model folder: its weights, float16, its settings and training record, and its graph."""
+    flow = flow.to("cpu").eval()
+    flow.load_state_dict({name: value.half().float() for name, value in flow.state_dict().items()})
+    n, z = 2, flow.z_size
+    about = {"settings": json.dumps(asdict(flow.settings)), "record": json.dumps(dict(record))}
+    example = (torch.randn(n, z + FRAME), torch.rand(n, 1), torch.arange(n), torch.randn(n, z), torch.rand(n, 1))
+    with writing_folder(folder) as part:
+        weights = {k: v.half().contiguous() for k, v in flow.state_dict().items()}
+        save_file(weights, part / FLOW_WEIGHTS, about)
+        save_graph(flow, example, ["x", "t", "category", "partial", "started"], ["velocity"], part / FLOW)
+        share_weights(part / FLOW, part / FLOW_WEIGHTS)
+
+
+def load_flow(folder: str | Path, info: ModelInfo) -> Flow:
+    """The flow of a model folder, in float32. Raises ModelError where it is missing or does not fit the folder."""
+    path = Path(folder) / FLOW_WEIGHTS
+    try:
+        with safe_open(path, "pt") as file:
+            settings = from_plain(FlowSettings, json.loads((file.metadata() or {})["settings"]))
+        flow = Flow(info.model.z_size, len(info.categories), settings)
+        flow.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file; the model has no flow over codes") from error
+    except (SafetensorError, RuntimeError, OSError, KeyError, ValueError) as error:
+        raise ModelError(f"{path}: not a flow of this model ({str(error).splitlines()[0]})") from error
+    return flow.eval()
 
 
 def save_graph(
@@ -138,8 +190,8 @@ def save_graph(
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     batch = torch.export.Dim.DYNAMIC
     shapes: Any = tuple({0: batch} for _ in inputs)
-    if isinstance(module, _Step):
-        shapes = (shapes[0], shapes[1:])
+    if isinstance(module, _DrawRow):
+        shapes = (*shapes[:4], shapes[4:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

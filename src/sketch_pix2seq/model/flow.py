@@ -9,33 +9,14 @@ network predicts v = eps - x, and codes are drawn by integrating from t = 1, noi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.model.settings import FlowSettings
+from sketch_pix2seq.sequence import FRAME
 
-FRAME = 3
-"""Numbers behind the code: where the started strokes lie in the whole drawing, see `frame_of`."""
 _FREQUENCIES = 32
-
-
-@dataclass(frozen=True)
-class FlowSettings:
-    """The network of a flow."""
-
-    width: int = 384
-    """Numbers in the residual stream."""
-    blocks: int = 6
-    """Residual blocks."""
-    dropout: float = 0.05
-    """Share of the hidden values that is left out in training."""
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.blocks) < 1 or not 0 <= self.dropout < 1:
-            raise SettingsError("width and blocks must be at least 1, dropout from 0 to below 1")
 
 
 class Flow(nn.Module):

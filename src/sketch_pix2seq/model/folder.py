@@ -3,11 +3,11 @@
 ``config.json``        settings, categories, conventions and training record
 ``model.safetensors``  weights, float16, which the graphs share
 ``encoder.onnx``       ink -> z, or strokes -> z; a model without an encoder has none
-``start.onnx``         z -> what stays the same while drawing, and the first state
-``decoder.onnx``       a row and the state -> the mixture of the next row, and the state after it
-``decoder.int8.onnx``  the same with its large products in int8
-``prior.npz``          what codes each category has, for drawing from nothing (`drawing.prior`)
-``atlas.npz``          drawings with their codes and places on a map (`drawing.atlas`); not always there
+``start.onnx``         z, its noise level, category, picture -> what stays the same while drawing, and the first state
+``decoder.onnx``       a row, uniform numbers and the state -> the next row, and the state after it
+``flow.safetensors``, ``flow.onnx``  the flow over codes (`model.flow`)
+``classifier.onnx``    names pictures; not always there
+``atlas.safetensors``  drawings with their codes and places on a map (`drawing.atlas`); not always there
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from sketch_pix2seq.sequence import SequenceSpec
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 ENCODER, START, DECODER = "encoder.onnx", "start.onnx", "decoder.onnx"
-DECODER_INT8 = "decoder.int8.onnx"
-PRIOR, ATLAS = "prior.npz", "atlas.npz"
+FLOW, FLOW_WEIGHTS = "flow.onnx", "flow.safetensors"
+CLASSIFIER = "classifier.onnx"
+ATLAS = "atlas.safetensors"
 RUN_MODEL = "model"
 """The model folder inside the folder of a training run."""
-VERSION = 1
+VERSION = 2
 
 T = TypeVar("T")
 

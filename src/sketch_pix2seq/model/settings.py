@@ -95,3 +95,19 @@ class ModelSettings:
                 raise SettingsError(f"{name} is a share, from 0 to 1, not {getattr(self, name)}")
         if not 0 < self.recurrent_keep <= 1:
             raise SettingsError(f"recurrent_keep must be above 0 and at most 1, not {self.recurrent_keep}")
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """The network of a flow."""
+
+    width: int = 384
+    """Numbers in the residual stream."""
+    blocks: int = 6
+    """Residual blocks."""
+    dropout: float = 0.05
+    """Share of the hidden values that is left out in training."""
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks) < 1 or not 0 <= self.dropout < 1:
+            raise SettingsError("width and blocks must be at least 1, dropout from 0 to below 1")

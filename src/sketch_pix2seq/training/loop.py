@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from sketch_pix2seq.data.batches import Loader, Rehearsal, offset_scale, usable
 from sketch_pix2seq.data.store import SketchSet
-from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.errors import ModelError, SettingsError, SketchError
+from sketch_pix2seq.errors import SettingsError, SketchError
 from sketch_pix2seq.model.folder import from_plain
 from sketch_pix2seq.model.losses import Losses, losses_of, objective
 from sketch_pix2seq.model.network import Network, Tensors
@@ -33,7 +32,7 @@ from sketch_pix2seq.training.checkpoint import (
     save_checkpoint,
 )
 from sketch_pix2seq.training.settings import TrainSettings
-from sketch_pix2seq.training.tuning import DREAMS, Base, dream
+from sketch_pix2seq.training.tuning import REHEARSED, Base, draw_rehearsed, grown
 
 CHECKPOINT = "checkpoint.safetensors"
 _BAD_STEPS = 100
@@ -112,6 +111,7 @@ def train(
             seed=settings.seed,
             rank=accelerator.process_index if training else 0,
             processes=accelerator.num_processes if training else 1,
+            numbers=numbers,
             rehearsal=rehearsal,
         )
 
@@ -119,6 +119,8 @@ def train(
         if say is not None and main:
             say(line)
 
+    known = known_categories(sketches, base)
+    numbers = [known.index(name) for name in sketches.categories]
     training_data = loader(True)
     validation_data = loader(False) if len(usable(sketches, "valid", settings.batch)) else None
     if validation_data is None:
@@ -136,11 +138,11 @@ def train(
     longest = training_data.longest
 
     torch.manual_seed(settings.seed)
-    network = Network(settings.model, sequence, len(sketches.categories)).to(device)
+    network = Network(settings.model, sequence, len(known)).to(device)
     if base is not None:
-        network.load_state_dict(base.weights)
+        network.load_state_dict(grown(base.weights, len(known)))
         if settings.tune.freeze_encoder:
-            _freeze_encoder(network, base.info.model.z_size)
+            _freeze_encoder(network)
     names = [name for name, _ in network.named_parameters()]
     optimiser = torch.optim.Adam(network.parameters(), settings.optimiser.learning_rate, fused=True)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -470,51 +472,37 @@ def _plain(settings: TrainSettings) -> dict[str, object]:
     return plain
 
 
+def known_categories(sketches: SketchSet, base: Base | None) -> tuple[str, ...]:
+    """The categories of a run's model: those of the model that it began with, then the new ones of its set."""
+    before = base.info.categories if base else ()
+    return (*before, *(name for name in sketches.categories if name not in before))
+
+
 def _rehearsal(
     base: Base, out: Path, settings: TrainSettings, accelerator: Accelerator, resumed: bool, tell: Say
 ) -> Rehearsal | None:
-    """What the base model dreams, to be mixed into the batches; None, with the reason told, where it cannot.
+    """What the base model draws of its categories, to be mixed into the batches; None where nothing is rehearsed.
 
-    The dreams of a run that is taken up again are those that are there.
+    The drawings of a run that is taken up again are those that are there.
     """
-    path = out / DREAMS
+    path, categories = out / REHEARSED, base.info.categories
     share = settings.tune.rehearsal
-    forgets = f"the run may forget what {base.name} knows"
     if share == 0:
-        tell(f"nothing is rehearsed (tune.rehearsal is 0): {forgets}")
-        return None
-    model = load_model(base.folder)
-    try:
-        categories = model.prior.categories
-    except ModelError as error:
-        tell(f"nothing is rehearsed: {forgets}; {error}")
+        tell(f"nothing is rehearsed (tune.rehearsal is 0): the run may forget what {base.name} knows")
         return None
     if accelerator.is_main_process and not (resumed and path.exists()):
-        tell(f"dreaming {settings.tune.dreamed:,} sketches of {len(categories)} categories that {base.name} knows")
-        dream(model, path, settings)
+        tell(f"drawing {settings.tune.rehearsed:,} sketches of {len(categories)} categories that {base.name} knows")
+        draw_rehearsed(base, path, settings)
     accelerator.wait_for_everyone()
-    dreams = SketchSet.open(path)
-    if not len(dreams):
-        tell(f"nothing is rehearsed: {forgets}; none of the drawings that it dreamed came to an end")
-        return None
-    return Rehearsal(dreams, share)
+    drawn = SketchSet.open(path)
+    return Rehearsal(drawn, share, tuple(categories.index(name) for name in drawn.categories))
 
 
-def _freeze_encoder(network: Network, known: int) -> None:
-    """Leave the encoder as it is; of its code, the first ``known`` numbers."""
-
-    def of_the_new(gradient: Tensor) -> Tensor:
-        return torch.cat([torch.zeros_like(gradient[:known]), gradient[known:]])
-
-    network.encoder.requires_grad_(False)
-    for part in (network.to_mu, network.to_log_variance):
-        if part is None:
-            continue
-        if known == network.settings.z_size:
+def _freeze_encoder(network: Network) -> None:
+    """Leave the encoder and its codes as they are."""
+    for part in (network.encoder, network.to_mu, network.to_log_variance):
+        if part is not None:
             part.requires_grad_(False)
-            continue
-        for parameter in part.parameters():
-            parameter.register_hook(of_the_new)  # type: ignore[no-untyped-call]
 
 
 def average_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

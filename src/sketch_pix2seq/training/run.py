@@ -14,19 +14,20 @@ from accelerate import PartialState
 from sketch_pix2seq import __version__
 from sketch_pix2seq.data.batches import BatchSettings, usable
 from sketch_pix2seq.data.store import SPLITS, SketchSet
-from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.runtime import TorchRuntime
-from sketch_pix2seq.errors import FileError, missing_package
+from sketch_pix2seq.errors import FileError
 from sketch_pix2seq.machine import machine
-from sketch_pix2seq.model.export import write_folder
+from sketch_pix2seq.model.export import write_flow, write_folder
 from sketch_pix2seq.model.folder import RUN_MODEL, ModelInfo, from_plain
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
-from sketch_pix2seq.training.loop import CHECKPOINT, Report, Say, average_of, train
+from sketch_pix2seq.training.flow import FlowStep, train_flow
+from sketch_pix2seq.training.loop import CHECKPOINT, Report, Say, average_of, known_categories, train
 from sketch_pix2seq.training.settings import TrainSettings
-from sketch_pix2seq.training.tuning import load_base, prior_after
+from sketch_pix2seq.training.tuning import Base, load_base
 
 SHEETS = "sheets"
 _SHEET_ROWS, _SHEET_SAMPLES = 12, 5
@@ -41,13 +42,14 @@ def run(
     report: Report | None = None,
     on_sheet: Callable[[Path], None] | None = None,
     say: Say | None = None,
+    on_flow: Callable[[FlowStep], None] | None = None,
 ) -> Path:
     """Train on a set into ``out``, or go on with the run that is there; the model folder ``out/model``.
 
     Validations write ``out/sheets/step-N.png``, people's sketches beside their redrawings, or, of a model without an
     encoder, beside what it draws from nothing. start_from: "bundled", a
     model folder or a name on the Hub, whose weights and offset scale the run begins with; its network settings must be
-    those of ``settings``, and its categories stay the model's first. say: see `train`.
+    those of ``settings``, and its categories stay the model's first. say: see `train`. on_flow: told of the flow's steps.
     """
     sketches = SketchSet.open(data)
     shown = _shown(sketches, settings.batch)
@@ -63,36 +65,39 @@ def run(
     network, progress, main = train(data, out, settings, report=report, on_validation=on_validation, base=base, say=say)
     if main:
         record = training_record(sketches, settings, progress)
-        info = ModelInfo(network.settings, network.sequence, known_categories(sketches, progress), record)
-        if say is not None:
-            prior = ", and fitting the prior of its codes, which takes minutes for tens of thousands"
-            say(f"writing the model{prior if settings.model.z_size else ''}")
-        write_model(out / RUN_MODEL, network, info, sketches, out)
+        info = ModelInfo(network.settings, network.sequence, known_categories(sketches, base), record)
+        if say is not None and settings.flow.steps and settings.model.unit_code:
+            say("the network is trained; now the flow over its codes")
+        write_model(out / RUN_MODEL, network, info, data, settings, base, out, on_flow)
     return out / RUN_MODEL
 
 
 def export_run(run_folder: Path, out: Path, data: Path) -> Path:
-    """The model folder of a run as its last checkpoint has it, finished or not.
+    """The model folder of a run as its last checkpoint has it, finished or not, without a flow.
 
     Raises FileError where there is no checkpoint.
     """
     network, info = load_run(run_folder, data)
-    return write_model(out, network, info, SketchSet.open(data), run_folder)
+    return write_folder(out, network, info.categories, info.training)
 
 
-def write_model(folder: Path, network: Network, info: ModelInfo, sketches: SketchSet, run_folder: Path) -> Path:
-    """Write the model folder of a run, and the prior of its codes, where it has any: drawing from nothing needs it.
-
-    Raises ModelError where scikit-learn is missing; the folder is complete but for the prior then.
-    """
+def write_model(
+    folder: Path,
+    network: Network,
+    info: ModelInfo,
+    data: Path,
+    settings: TrainSettings,
+    base: Base | None,
+    run_folder: Path,
+    on_flow: Callable[[FlowStep], None] | None = None,
+) -> Path:
+    """Write the model folder of a run; train the flow over its codes, where its settings ask for one."""
     write_folder(folder, network, info.categories, info.training)
-    model = Model(TorchRuntime(network, info))
-    if not model.sees:
-        return folder
-    try:
-        prior_after(model, sketches, info.training.get("started_from", {}), run_folder).save(folder)
-    except ImportError as error:
-        raise missing_package(error, f"{folder}: the model is there; its prior", "train") from error
+    if settings.flow.steps and network.settings.unit_code:
+        flow, record = train_flow(
+            network, data, run_folder, settings.flow, categories=info.categories, base=base, report=on_flow
+        )
+        write_flow(folder, flow, record)
     return folder
 
 
@@ -107,16 +112,12 @@ def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
     tensors, progress, plain = load_checkpoint(checkpoint)
     settings = from_plain(TrainSettings, plain)
     sketches = SketchSet.open(data)
-    network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale), len(known_categories(sketches, progress)))
+    before = tuple(map(str, progress.started_from.get("categories", [])))  # type: ignore[arg-type]
+    categories = (*before, *(name for name in sketches.categories if name not in before))
+    network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale), len(categories))
     network.load_state_dict(average_of(tensors))
     record = training_record(sketches, settings, progress)
-    return network.eval(), ModelInfo(network.settings, network.sequence, known_categories(sketches, progress), record)
-
-
-def known_categories(sketches: SketchSet, progress: Progress) -> tuple[str, ...]:
-    """The categories of a run's model: those of the model that it began with, then the new ones of its set."""
-    before: list[str] = progress.started_from.get("categories", [])
-    return (*before, *(name for name in sketches.categories if name not in before))
+    return network.eval(), ModelInfo(network.settings, network.sequence, categories, record)
 
 
 def is_main_process() -> bool:
@@ -141,13 +142,13 @@ def training_record(sketches: SketchSet, settings: TrainSettings, progress: Prog
 
 
 def validation_sheet(network: Network, sketches: Sequence[Any], path: Path, title: str) -> None:
-    """One sheet: each sketch and several redrawings, or drawings from nothing, at temperature 0.2, as they come."""
-    model = Model(TorchRuntime(network, ModelInfo(network.settings, network.sequence)))
-    settings = DrawSettings(candidates=1)
-    if model.sees:
-        drawn = model.draw_all(sketches, _SHEET_SAMPLES, settings=settings)
+    """One sheet: each sketch and several redrawings of its code, or drawings from nothing."""
+    unknown = network.condition.unknown if network.condition else 1
+    model = Model(TorchRuntime(network, ModelInfo(network.settings, network.sequence, ("",) * unknown)))
+    if model.has_encoder:
+        drawn = model.draw_codes(model.encode_sketches(sketches), _SHEET_SAMPLES)
     else:
-        drawn = [model.imagine(None, _SHEET_SAMPLES, seed=seed, settings=settings) for seed in range(len(sketches))]
+        drawn = [model.generate(None, _SHEET_SAMPLES, seed=seed) for seed in range(len(sketches))]
     rows = [
         Row(sketch.category or "", [Cell(sketch), *(Cell(drawing) for drawing in drawings)])
         for sketch, drawings in zip(sketches, drawn, strict=True)

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from sketch_pix2seq.data.batches import BatchSettings
+from sketch_pix2seq.data.batches import AugmentSettings, BatchSettings
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.model.settings import FlowSettings, ModelSettings
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Schedule = Literal["exponential", "cosine", "trapezoid"]
@@ -71,24 +71,58 @@ class OptimiserSettings:
 
 
 @dataclass(frozen=True)
+class FlowTrainSettings:
+    """The flow over codes and its training."""
+
+    network: FlowSettings = FlowSettings()
+    """The network."""
+    passes: int = 4
+    """Times that the training drawings are encoded, each time augmented in another way; the codes are learned from as
+    often as the steps ask for."""
+    steps: int = 12_000
+    """Optimiser steps in all; 0 = no flow."""
+    batch: int = 512
+    """Codes a step."""
+    learning_rate: float = 1e-3
+    """Learning rate after the warm-up; it goes straight down to nothing over the second half."""
+    warmup: int = 200
+    """Steps in which the learning rate rises from nothing."""
+    weight_decay: float = 0.01
+    """Weight decay of AdamW."""
+    average: float = 0.999
+    """Decay of the running average of the weights, which is what is kept."""
+    balance: float = 0.5
+    """Categories are drawn in proportion to their size to this power."""
+    augment: AugmentSettings = AugmentSettings(scale=0.1, drop=0.05, rotation=4.0, shear=0.06, damage=0.0, slip=0.0)
+    """What is varied each time that a drawing is encoded."""
+    seed: int = 1
+    """Seed of weights, order and noise."""
+    checkpoint_minutes: float = 3.0
+    """Minutes between checkpoints."""
+
+    def __post_init__(self) -> None:
+        if min(self.passes, self.batch) < 1 or self.steps < 0:
+            raise SettingsError("passes and batch must be at least 1, steps 0 or more")
+
+
+@dataclass(frozen=True)
 class TuneSettings:
     """What a run that begins with a trained model does to keep what that model knows; only with `--from`."""
 
     freeze_encoder: bool = False
-    """Leave the encoder as it is, so that pictures keep their codes; only the decoder learns, and what a code has more
-    numbers for than before. Only with --from."""
+    """Leave the encoder as it is, so that pictures keep their codes."""
     rehearsal: float = 0.0
-    """Share of the batches that are sketches which the model dreamed of its own categories before it began to learn
-    (pseudo-rehearsal, Robins 1995); 0 = none. Only with --from."""
-    dreamed: int = 2000
-    """Sketches that are dreamed, the same number of each category."""
+    """Share of the batches that are sketches which the model drew of its own categories before it began to learn
+    (generative replay, Shin et al. 2017); 0 = none."""
+    rehearsed: int = 2000
+    """Sketches that are drawn for it, the same number of each category."""
     temperature: float = 0.2
     """tau with which they are drawn."""
     def __post_init__(self) -> None:
         if not 0 <= self.rehearsal < 1:
             raise SettingsError("tune.rehearsal is a share: 0 or more, and below 1")
-        if self.dreamed < 1 or self.temperature < 0:
-            raise SettingsError("tune.dreamed must be at least 1, and tune.temperature 0 or more")
+        if self.rehearsed < 1 or self.temperature < 0:
+            raise SettingsError("tune.rehearsed must be at least 1, and tune.temperature 0 or more")
 
 
 @dataclass(frozen=True)
@@ -103,6 +137,8 @@ class TrainSettings:
     """What is minimised."""
     optimiser: OptimiserSettings = OptimiserSettings()
     """How it is minimised."""
+    flow: FlowTrainSettings = FlowTrainSettings()
+    """The flow over codes, which is trained after the network."""
     tune: TuneSettings = TuneSettings()
     """How a run that begins with a trained model keeps what that model knows."""
     steps: int = 20_000

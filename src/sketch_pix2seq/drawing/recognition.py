@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.drawing.pretrained import BUNDLED
 from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.model.folder import from_plain
 from sketch_pix2seq.raster import RasterSpec, ink_of
@@ -24,6 +23,7 @@ from sketch_pix2seq.sketch import FloatArray, Sketch
 METADATA = "sketch_pix2seq.classifier"
 """Key of the JSON in the graph's metadata."""
 _AT_ONCE = 256
+_BUNDLED = "bundled"
 
 
 class Classifier:
@@ -73,8 +73,8 @@ class Classifier:
         return np.concatenate([logits for logits, _ in parts]), np.concatenate([features for _, features in parts])
 
 
-def load_classifier(classifier: str | Path = BUNDLED) -> Classifier:
+def load_classifier(classifier: str | Path = _BUNDLED) -> Classifier:
     """The bundled classifier, or the one in a file."""
-    if str(classifier) == BUNDLED:
+    if str(classifier) == _BUNDLED:
         return Classifier(Path(str(resources.files("sketch_pix2seq"))) / "pretrained" / "classifier.onnx")
     return Classifier(classifier)
