@@ -160,6 +160,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.loss.kl_weight > 0 and not self.model.sample_z:
             raise SettingsError("a KL term (loss.kl_weight above 0) needs a sampled z (model.sample_z)")
+        if self.model.canvas and not self.batch.augment.refit:
+            raise SettingsError("a canvas shows where the pen is on the picture: it needs batch.augment.refit")
         if self.steps < 1 or self.batch.size < 1:
             raise SettingsError("steps and batch.size must be at least 1")
         if self.validate_every < 1 or self.log_every < 1:
