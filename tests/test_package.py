@@ -27,12 +27,12 @@ UPWARD = {("sketch", "formats"), ("sheet", "formats")}
 """The exceptions, inside functions alone: a sketch saves and shows itself, and a sheet is written as SVG too."""
 
 TRAINING_ONLY = ("torch", "accelerate", "safetensors", "tensorboard", "onnx", "onnxscript", "huggingface_hub")
-EXTRAS = ("sklearn", "openTSNE", "matplotlib", "fastapi", "uvicorn")
+EXTRAS = ("sklearn", "scipy", "jinja2", "openTSNE", "matplotlib", "fastapi", "uvicorn")
 DRAWING = ("cv2", "PIL", "pyarrow", "onnxruntime", "simplification", "svgelements", "rich", "tyro")
 HEAVY = (*TRAINING_ONLY, *EXTRAS, *DRAWING)
 MAY_IMPORT_TORCH = ("model", "training", "evaluation/classifier.py", "evaluation/two_sample.py")
 """Rooms, and files of others."""
-TORCH_WHEN_ASKED = ("drawing/runtime.py", "drawing/pretrained.py", "evaluation/experiments.py")
+TORCH_WHEN_ASKED = ("drawing/runtime.py", "drawing/pretrained.py", "evaluation/reproduce.py")
 """Files of other rooms that import torch inside functions, for those who choose the torch runtime."""
 
 
@@ -74,6 +74,11 @@ def room_of(file: Path) -> str:
 
 def may_import_torch(file: Path) -> bool:
     return room_of(file) in MAY_IMPORT_TORCH or file.relative_to(SOURCE).as_posix() in MAY_IMPORT_TORCH
+
+
+def may_import_scipy(file: Path) -> bool:
+    """What measures; the commands wait with it until they run."""
+    return room_of(file) == "evaluation" or file == SOURCE / "study" / "report.py"
 
 
 def all_imports() -> list[Import]:
@@ -123,6 +128,7 @@ def test_all_but_training_works_without_pytorch() -> None:
     files = [SOURCE / "model" / "folder.py", SOURCE / "model" / "settings.py", SOURCE / "training" / "settings.py"]
     files += [file for file in SOURCE.rglob("*.py") if not may_import_torch(file)]
     files.remove(SOURCE / "study" / "app.py")  # the page's own server
+    files = [file for file in files if not may_import_scipy(file)]
     names = [".".join(file.relative_to(SOURCE.parent).with_suffix("").parts) for file in sorted(files)]
     names.remove("sketch_pix2seq.__main__")
     done = python("\n".join(f"import {name.removesuffix('.__init__')}" for name in names), (*TRAINING_ONLY, *EXTRAS))
@@ -133,6 +139,15 @@ def test_help_waits_for_nothing() -> None:
     done = python("from sketch_pix2seq.cli.main import main\nmain(['--help'])\nmain(['--version'])", HEAVY)
     assert done.returncode == 0, done.stderr
     assert "usage: sketch-pix2seq" in done.stdout
+
+
+@pytest.mark.parametrize("line", ["evaluate", "reproduce", "study report"])
+def test_without_scipy_the_message_says_what_to_install(line: str) -> None:
+    done = python(f"from sketch_pix2seq.cli.main import main\nmain({line.split()})", EXTRAS)
+    assert done.returncode == 2
+    assert 'pip install "sketch-pix2seq[' in done.stderr
+    assert "is missing)" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("line", ["train", "export run", "draw {pig} --runtime torch"])
@@ -161,6 +176,8 @@ def test_data_travels_with_the_package() -> None:
     for name in (
         "py.typed",
         "data/categories.txt",
+        "evaluation/templates/report.md.j2",
+        "evaluation/templates/report.html.j2",
         "recipes/default.yaml",
         "pretrained/ATTRIBUTION.md",
         "pretrained/atlas.npz",

@@ -156,11 +156,11 @@ GOOD = [
         "evaluate MODEL --data set.arrow --classifier c.onnx",
     ),
     Case(
-        "evaluate run --data set.arrow --no-turing --candidates 1 --out e.json",
+        "evaluate run --data set.arrow --no-pixel-test --out e.json",
         ("e.json",),
         "2 sketches of 2 categories, split 'test' of set.arrow",
     ),
-    Case("evaluate run --data set.arrow --split valid --no-turing --candidates 1 --json", (), '"split": "valid"'),
+    Case("evaluate run --data set.arrow --split valid --no-pixel-test --json", (), '"split": "valid"'),
     Case(f"train --data set.arrow --out run {TINY} --steps 3", ("run/sheets/step-0000003.png",), "model: run/model"),
 ]
 
@@ -306,8 +306,9 @@ WRONG = [
     ("evaluate missing --data set.arrow", "missing: no such folder"),
     ("evaluate run --data set.arrow --classifier cat.png", "cat.png: not a classifier"),
     ("evaluate run --data set.arrow --classifier missing.onnx", "missing.onnx: no such file"),
-    ("evaluate run --data set.arrow --samples 1", "variety needs at least 2 samples"),
-    ("evaluate run --data set.arrow --temperature -1", "temperatures cannot be below 0"),
+    ("evaluate run --data set.arrow --samples 0", "samples and varied must be at least 1"),
+    ("evaluate run --data set.arrow --temperature -1", "the temperature cannot be below 0"),
+    ("evaluate run --data set.arrow --freedoms 0 1.5", "a freedom is between 0 and 1"),
     ("evaluate bundled --data dogs.arrow", "has nothing of what the model was trained on (airplane, "),
     ("train-classifier --data missing.arrow", "missing.arrow: no such file"),
     ("train-classifier --data dogs.arrow", "dogs.arrow has one category; a classifier needs at least two"),
@@ -447,7 +448,7 @@ CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
     "prepare": ("paths: [mine, set.arrow]\nlimit: null", {"paths": (Path("mine"), Path("set.arrow")), "limit": None}),
     "train": ("recipe: cnn-kl\noptimiser: {learning_rate: 1e-4}\nsteps: 7", {"recipe": "cnn-kl", "steps": 7}),
     "import-js": ("files: [bird.gen.json]\ncategory: small bird", {"category": "small bird"}),
-    "evaluate": ("temperatures: [0.1, 1]\nturing: false", {"temperatures": (0.1, 1.0), "turing": False}),
+    "evaluate": ("freedoms: [0, 0.5]\npixel_test: false", {"freedoms": (0.0, 0.5), "pixel_test": False}),
     "train-classifier": ("steps: 5\naugment: {rotation: 3}", {"steps": 5}),
     "reproduce": ("budget: 5\none: cat", {"budget": 5.0, "one": "cat"}),
 }

@@ -11,6 +11,7 @@ import tyro
 
 from sketch_pix2seq.cli.console import console, progress
 from sketch_pix2seq.drawing.pretrained import BUNDLED
+from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.study.design import StudySettings
 
 if TYPE_CHECKING:
@@ -124,8 +125,10 @@ def _ready(address: str) -> None:
 
 
 def _report(settings: Report) -> None:
-    from sketch_pix2seq.study.report import study_report
-
+    try:
+        from sketch_pix2seq.study.report import study_report
+    except ImportError as error:
+        raise missing_package(error, "a report", "study") from error
     report = study_report(settings.study)
     if settings.json:
         import json

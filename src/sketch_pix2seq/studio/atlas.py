@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.errors import DataError, ModelError
-from sketch_pix2seq.evaluation.latent import latent_map
-from sketch_pix2seq.evaluation.recognition import load_classifier
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 OnProgress: TypeAlias = Callable[[str, int, int], None]
@@ -206,8 +205,12 @@ def has_tsne() -> bool:
 
 
 def _places(codes: FloatArray, ids: NDArray[np.integer], seed: int) -> NDArray[np.float64]:
+    if not has_tsne():
+        return plain_map(codes, ids)
+    from sketch_pix2seq.evaluation.latent import latent_map
+
     means = np.stack([codes[ids == c].mean(axis=0) for c in range(int(ids.max()) + 1)])
-    return latent_map(codes + _PULL * means[ids], seed) if has_tsne() else plain_map(codes, ids)
+    return latent_map(codes + _PULL * means[ids], seed)
 
 
 def plain_map(codes: FloatArray, ids: NDArray[np.integer]) -> NDArray[np.float64]:
