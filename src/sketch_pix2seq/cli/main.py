@@ -48,6 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SketchError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except ImportError as error:
+        if error.name != "cv2":
+            raise
+        print(
+            f"{PROGRAM}: OpenCV (cv2) cannot be imported ({str(error).splitlines()[0]}); any build of it does: "
+            "pip install --force-reinstall opencv-python-headless",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
     except KeyboardInterrupt:
