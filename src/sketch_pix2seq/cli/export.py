@@ -11,9 +11,10 @@ from typing import Annotated, Any, TypeAlias
 import tyro
 
 from sketch_pix2seq.cli.console import console, stages, warn
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.pretrained import BUNDLED
-from sketch_pix2seq.errors import SettingsError, missing_package
-from sketch_pix2seq.model.folder import ATLAS, RUN_MODEL
+from sketch_pix2seq.errors import FileError, SettingsError, SketchError, missing_package
+from sketch_pix2seq.model.folder import ATLAS, CONFIG, RUN_MODEL
 
 RUN = "RUN"
 """The sub-command that is meant where none is named."""
@@ -36,6 +37,8 @@ class Run:
     """The set that it learns from."""
     out: Path | None = None
     """Where the model folder goes; RUN/model when not given."""
+    overwrite: bool = False
+    """Replace another model that lies in the folder of --out."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Web:
     folders: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Folder to write."""
     model: str = BUNDLED
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
     """A set whose drawings the map shows, to whoever opens the page; without one, the model draws those itself."""
     map: bool = True
@@ -78,15 +81,17 @@ class Map:
     """
 
     models: tyro.conf.Positional[tuple[str, ...]] = ()
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
     """A set of drawings."""
     out: Path | None = None
-    """The file to write; atlas.npz in the model's folder when not given."""
+    """The file to write; atlas.npz in the model's folder when not given. An older map is replaced."""
     per_category: int = 24
     """Drawings of each category at most."""
     seed: int = 0
     """The same seed gives the same map."""
+    overwrite: bool = False
+    """Replace a file that is no map, too."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,9 @@ class Js:
     """
 
     paths: tyro.conf.Positional[tuple[str, ...]] = ()
-    """The model (a folder, or owner/name on the Hugging Face Hub) and the file to write: MODEL OUT.gen.json."""
+    """The model (a folder, or hf:owner/name on the Hugging Face Hub) and the file to write: MODEL OUT.gen.json."""
+    overwrite: bool = False
+    """Replace a file of that name."""
 
 
 Task: TypeAlias = Run | Web | Map | Js
@@ -157,6 +164,8 @@ def _export_run(settings: Run) -> None:
         raise missing_package(error, "exporting", "train") from error
     (folder,) = settings.runs
     out = settings.out or folder / RUN_MODEL
+    if settings.out is not None and (out / CONFIG).exists() and not settings.overwrite:
+        raise FileError(out, "a model lies there already; name another folder with --out, or give --overwrite")
     _say(f"model: {export_run(folder, out, settings.data)}")
 
 
@@ -185,11 +194,14 @@ def _export_map(settings: Map) -> None:
     if len(settings.models) != 1:
         raise SettingsError("name one model: export map MODEL")
     opened = open_model(settings.models[0])
+    out = settings.out or opened.folder / ATLAS
+    if out.exists() and not (settings.overwrite or _is_map(out)):
+        raise FileError(out, "exists already and is no map; name another with --out, or give --overwrite")
     with stages() as show:
         atlas = make_atlas(
             opened, settings.data, per_category=settings.per_category, seed=settings.seed, on_progress=show
         )
-    path = atlas.save(settings.out or opened.folder / ATLAS)
+    path = atlas.save(out)
     counts = Counter(sketch.category for sketch in atlas.drawings)
     known = opened.model.prior.categories if atlas.drawn_by == "model" else atlas.categories
     if lacking := [name for name in known if counts[name] < settings.per_category]:
@@ -198,12 +210,22 @@ def _export_map(settings: Map) -> None:
     _say(f"map: {len(atlas)} drawings by {by} in {len(atlas.categories)} categories -> {path}")
 
 
+def _is_map(path: Path) -> bool:
+    try:
+        Atlas.load(path)
+    except SketchError:
+        return False
+    return True
+
+
 def _export_js(settings: Js) -> None:
     from sketch_pix2seq.drawing.pretrained import model_folder
 
     if len(settings.paths) != 2 or not settings.paths[1].endswith(".json"):
         raise SettingsError("name a model and the file to write: export js MODEL OUT.gen.json")
     model, out = settings.paths
+    if Path(out).exists() and not settings.overwrite:
+        raise FileError(out, "exists already; name another file, or give --overwrite")
     try:
         from sketch_pix2seq.model.javascript import export_js
     except ImportError as error:

@@ -12,7 +12,7 @@ from sketch_pix2seq.cli.look import statistics_table
 from sketch_pix2seq.data.look import SET_SUFFIX, statistics
 from sketch_pix2seq.data.prepare import PrepareReport, PrepareSettings, Step, prepare
 from sketch_pix2seq.data.store import SPLITS, SketchSet
-from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.errors import FileError, SettingsError
 from sketch_pix2seq.formats import suffix_of
 
 FEW = 20
@@ -31,7 +31,9 @@ class Settings(PrepareSettings):
     """
 
     paths: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Files and folders to read and, last, the set to write (.arrow); an older one of that name is replaced."""
+    """Files and folders to read and, last, the set to write (.arrow); an older set of that name is replaced."""
+    overwrite: bool = False
+    """Replace a file that is no set, too."""
 
 
 def run(settings: Settings) -> None:
@@ -39,6 +41,8 @@ def run(settings: Settings) -> None:
     if len(settings.paths) < 2 or suffix_of(settings.paths[-1]) != SET_SUFFIX:
         raise SettingsError(f"name what to read and, last, the set to write: prepare SOURCE... SET{SET_SUFFIX}")
     *sources, out = settings.paths
+    if out.exists() and not settings.overwrite:
+        _check_set(out)
     with progress() as bar:
         task = bar.add_task("reading", total=None)
 
@@ -47,6 +51,14 @@ def run(settings: Settings) -> None:
 
         report = prepare(sources, out, settings, on_progress=show)
     _show(report)
+
+
+def _check_set(out: Path) -> None:
+    """Raise FileError for a file that is no set."""
+    try:
+        SketchSet.open(out)
+    except FileError as error:
+        raise FileError(out, "exists already and is no set; name another, or give --overwrite") from error
 
 
 def _show(report: PrepareReport) -> None:

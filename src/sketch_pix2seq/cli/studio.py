@@ -31,7 +31,7 @@ class Settings:
     """
 
     model: str = BUNDLED
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
     """A set whose drawings the map shows; without one, the model draws those itself."""
     map: bool = True

@@ -33,7 +33,7 @@ class Serve(StudySettings):
     data: Path | None = None
     """A set with a test split, as `sketch-pix2seq prepare` writes; needed where the study is not there yet."""
     models: tuple[str, ...] = (BUNDLED,)
-    """Models to compare with people, each "bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """Models to compare with people, each "bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     out: Path = Path("study")
     """Folder of the study."""
     host: str = "127.0.0.1"

@@ -30,6 +30,8 @@ DECODER_INT8 = "decoder.int8.onnx"
 PRIOR, ATLAS = "prior.npz", "atlas.npz"
 RUN_MODEL = "model"
 """The model folder inside the folder of a training run."""
+CHECKPOINT = "checkpoint.safetensors"
+"""What a run goes on from; beside the model folder."""
 VERSION = 1
 
 T = TypeVar("T")
