@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.cli.console import progress, say, warn
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.drawing.prior import SPREAD
@@ -88,8 +88,4 @@ def run(settings: Settings) -> None:
         warn(problem)
     pictures = ", ".join(report.categories) or ("1 picture" if report.pictures == 1 else f"{report.pictures} pictures")
     drawings = "1 drawing" if report.drawings == 1 else f"{report.drawings} drawings"
-    console().print(
-        f"{drawings} of {pictures} -> {report.folder}; side by side in {report.sheet}",
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"{drawings} of {pictures} -> {report.folder}; side by side in {report.sheet}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, stages, warn
+from sketch_pix2seq.cli.console import say, stages, warn
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.pretrained import BUNDLED
 from sketch_pix2seq.errors import FileError, SettingsError, SketchError, missing_package
@@ -166,7 +166,7 @@ def _export_run(settings: Run) -> None:
     out = settings.out or folder / RUN_MODEL
     if settings.out is not None and (out / CONFIG).exists() and not settings.overwrite:
         raise FileError(out, "a model lies there already; name another folder with --out, or give --overwrite")
-    _say(f"model: {export_run(folder, out, settings.data)}")
+    say(f"model: {export_run(folder, out, settings.data)}")
 
 
 def _export_web(settings: Web) -> None:
@@ -184,8 +184,8 @@ def _export_web(settings: Web) -> None:
     written = export_web(
         folder, opened.files(ready_map(opened, settings.data, settings.map)), overwrite=settings.overwrite
     )
-    _say(f"studio: {written.files} files, {written.size / 1e6:.1f} MB, in {written.folder}")
-    _say(f"try it: python -m http.server -d {written.folder}")
+    say(f"studio: {written.files} files, {written.size / 1e6:.1f} MB, in {written.folder}")
+    say(f"try it: python -m http.server -d {written.folder}")
 
 
 def _export_map(settings: Map) -> None:
@@ -207,7 +207,7 @@ def _export_map(settings: Map) -> None:
     if lacking := [name for name in known if counts[name] < settings.per_category]:
         warn(f"fewer than {settings.per_category} clear drawings of {', '.join(lacking)}")
     by = "people" if atlas.drawn_by == "people" else "the model"
-    _say(f"map: {len(atlas)} drawings by {by} in {len(atlas.categories)} categories -> {path}")
+    say(f"map: {len(atlas)} drawings by {by} in {len(atlas.categories)} categories -> {path}")
 
 
 def _is_map(path: Path) -> bool:
@@ -233,11 +233,7 @@ def _export_js(settings: Js) -> None:
     written = export_js(model_folder(model), out)
     if written.clipped:
         warn(f"{written.clipped} weights beyond 10 became 10, the largest that the format holds")
-    _say(f"model: {written.path}")
+    say(f"model: {written.path}")
 
 
 _DO: dict[type[Any], Callable[[Any], None]] = {Run: _export_run, Web: _export_web, Map: _export_map, Js: _export_js}
-
-
-def _say(text: str) -> None:
-    console().print(text, markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from sketch_pix2seq.cli.console import console
+from sketch_pix2seq.cli.console import say
 from sketch_pix2seq.errors import FileError, ModelError, SettingsError, missing_package
 from sketch_pix2seq.model.folder import CONFIG, read_info
 
@@ -55,7 +55,7 @@ def run(settings: Settings) -> None:
         folder = import_js(file, out, category)
         told = f'"{category}"' if re.search(r"[^\w-]", category) else category
         line = f"model: {folder}\ndraw with it: sketch-pix2seq draw --category {told} --model {folder}"
-        console().print(line, markup=False, soft_wrap=True)
+        say(line)
 
 
 def name_of(file: Path) -> str:

@@ -10,7 +10,7 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
-from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.cli.console import console, progress, say, warn
 from sketch_pix2seq.data.look import CategoryStatistics, LookSettings, check_sheet_path, look, write_contact_sheet
 from sketch_pix2seq.data.store import SPLITS
 from sketch_pix2seq.errors import FileError
@@ -57,7 +57,7 @@ def run(settings: Settings) -> None:
         warn(f"{len(problems) - _PROBLEMS_SHOWN:,} more lines, drawings or files could not be read")
     console().print(statistics_table(found.statistics))
     write_contact_sheet(settings.out, found, columns=settings.columns, title=settings.source.name)
-    console().print(f"{settings.out}: {sum(map(len, found.samples.values()))} drawings", soft_wrap=True, markup=False)
+    say(f"{settings.out}: {sum(map(len, found.samples.values()))} drawings")
 
 
 def statistics_table(figures: Iterable[CategoryStatistics]) -> Table:

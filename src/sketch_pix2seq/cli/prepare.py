@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.cli.console import console, progress, say, warn
 from sketch_pix2seq.cli.look import statistics_table
 from sketch_pix2seq.data.look import SET_SUFFIX, statistics
 from sketch_pix2seq.data.prepare import PrepareReport, PrepareSettings, Step, prepare
@@ -67,7 +67,7 @@ def _show(report: PrepareReport) -> None:
     console().print(statistics_table(figures))
     lines = [f"{report.sketches:,} sketches in {len(figures)} categories from {report.files:,} files -> {report.path}"]
     lines += [f"left out: {count:,} {reason}" for reason, count in report.dropped.items()]
-    console().print("\n".join(lines), soft_wrap=True, markup=False)
+    say("\n".join(lines))
     for problem in report.problems:
         warn(str(problem))
     if report.problem_count > len(report.problems):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, progress
+from sketch_pix2seq.cli.console import console, progress, say
 from sketch_pix2seq.drawing.pretrained import BUNDLED
 from sketch_pix2seq.study.design import StudySettings
 
@@ -115,12 +115,12 @@ def _serve(settings: Serve) -> None:
         trials = study.design.settings.trials
         made_by = f"{', '.join(study.design.models)} ({redrawn})"
         line = f"{settings.out}: drawings by people ({people}) and by {made_by}; {trials} for each participant"
-    console().print(line, markup=False, soft_wrap=True)
+    say(line)
     serve_study(settings.out, host=settings.host, port=settings.port, on_ready=_ready)
 
 
 def _ready(address: str) -> None:
-    console().print(f"open {address} in a browser; Ctrl-C stops the server", markup=False, soft_wrap=True)
+    say(f"open {address} in a browser; Ctrl-C stops the server")
 
 
 def _report(settings: Report) -> None:
@@ -138,9 +138,6 @@ def _report(settings: Report) -> None:
 def _show(report: StudyReport, categories: bool) -> None:
     """Tables for people."""
     from rich.table import Table
-
-    def say(text: str) -> None:
-        console().print(text, markup=False, soft_wrap=True)
 
     def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         shown = Table(

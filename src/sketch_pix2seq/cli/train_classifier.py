@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from sketch_pix2seq.cli.console import console, progress
+from sketch_pix2seq.cli.console import progress, say
 from sketch_pix2seq.errors import FileError, missing_package
 from sketch_pix2seq.evaluation.settings import ClassifierSettings
 
@@ -45,9 +45,7 @@ def run(settings: Settings) -> None:
                 task, completed=at.step, description=f"loss {at.loss:.3f}, {at.rate:.0f} sketches/s"
             ),
         )
-    console().print(
+    say(
         f"classifier: {path}, {accuracy:.2%} of the sketches it never saw right\n"
-        f"measure with it: sketch-pix2seq evaluate MODEL --data {settings.data} --classifier {path}",
-        markup=False,
-        soft_wrap=True,
+        f"measure with it: sketch-pix2seq evaluate MODEL --data {settings.data} --classifier {path}"
     )
