@@ -15,6 +15,7 @@ from sketch_pix2seq.drawing.writing import (
     check_free,
     checked_formats,
     drawing_names,
+    file_name,
     free_name,
     make_folder,
     note_written,
@@ -133,7 +134,9 @@ def draw_from_nothing(
     names = _categories(model, [category] if isinstance(category, str) else category)
     if samples < 1:
         raise SettingsError("samples must be at least 1")
-    files = [SHEET, *(file for name in names for file in drawing_names(name, samples, wanted))]
+    taken: set[str] = set()
+    stems = [free_name(file_name(name), taken) for name in names]
+    files = [SHEET, *(file for stem in stems for file in drawing_names(stem, samples, wanted))]
     check_free(out, files, overwrite)
     done = 0
 
@@ -149,9 +152,9 @@ def draw_from_nothing(
     make_folder(out)
     rows: list[Row] = []
     columns = min(samples, _COLUMNS)
-    for number, name in enumerate(names):
+    for number, (name, stem) in enumerate(zip(names, stems, strict=True)):
         own = drawings[number * samples : (number + 1) * samples]
-        write_drawings(name, own, out, wanted, paper)
+        write_drawings(stem, own, out, wanted, paper)
         cells = [Cell(drawing, drawing.category or "" if name == ANY else "") for drawing in own]
         rows += [Row("" if begin else name, cells[begin : begin + columns]) for begin in range(0, samples, columns)]
     sheet = out / SHEET

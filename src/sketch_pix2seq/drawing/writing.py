@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +18,9 @@ FORMATS = ("svg", "png", "gif", "apng", "ndjson", "npz")
 SHEET = "sheet.png"
 LIST = ".sketch-pix2seq.json"
 """The file of a folder that lists the drawings that were written there, each with a digest of its content."""
+
+_DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
+"""What Windows takes for a device."""
 
 
 def formats_of(text: str) -> tuple[str, ...]:
@@ -43,6 +47,12 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(folder, f"cannot be made into a folder: {error.strerror or error}") from error
+
+
+def file_name(category: str) -> str:
+    """The name of a category as the name of a file, on any system: without what Windows or a path does not allow."""
+    name = re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "-", category).strip(" .") or "drawing"
+    return f"{name}_" if _DEVICE.fullmatch(name) else name
 
 
 def free_name(name: str, taken: set[str]) -> str:
@@ -89,11 +99,11 @@ def check_free(folder: Path, names: Iterable[str], overwrite: bool = False) -> N
         return
     foreign = [name for name in names if (folder / name).exists() and not is_own(folder / name)]
     if foreign:
-        more = f", as do {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        more = f", like {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise FileError(
             folder / foreign[0],
-            f"exists already{more} and was not drawn here, or was changed; nothing was written: name another folder "
-            "with --out, or give --overwrite",
+            f"exists already and was not drawn here, or was changed since{more}; nothing was written: name another "
+            "folder with --out, or give --overwrite",
         )
 
 
