@@ -24,6 +24,7 @@ from sketch_pix2seq.drawing.writing import SHEET, checked_formats, free_name, ma
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.formats import stem_of
+from sketch_pix2seq.formats.paper import PaperSize
 from sketch_pix2seq.raster import RasterSpec, damaged, render, render_fitted
 from sketch_pix2seq.sheet import Cell, Paper, Picture, Row, draw_sketch, line_width, place, write_sheet
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
@@ -353,7 +354,7 @@ def write_creation(
         others.append(_write_morph(out / MORPH, creation.groups[0].drawings))
     for group in creation.groups:
         named = [drawing.with_(category=group.name) for drawing in group.drawings]
-        write_drawings(group.name, named, out, wanted, width_mm)
+        write_drawings(group.name, named, out, wanted, PaperSize(width_mm))
     return CreateReport(len(creation.drawings), out, sheet, tuple(others))
 
 

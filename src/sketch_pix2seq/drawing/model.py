@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.categories import category_named
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
 from sketch_pix2seq.drawing.recognition import Classifier
@@ -323,16 +323,7 @@ class Model:
 
         Raises SettingsError for one that the model does not know.
         """
-        known = {name.lower(): i for i, name in enumerate(self.info.categories)}
-        index = known.get(category.lower())
-        if index is None:
-            near = get_close_matches(category.lower(), known, 1, 0.75)
-            hint = f"; did you mean {self.info.categories[known[near[0]]]!r}?" if near else ""
-            raise SettingsError(
-                f"the model does not know {category!r}{hint}; `sketch-pix2seq categories` lists the "
-                f"{len(known)} that it knows, `train --from bundled` teaches it more"
-            )
-        return index
+        return self.info.categories.index(category_named(category, self.info.categories))
 
     def recognise(self, ink: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Index of the category that each ink ``(n, size, size)`` shows; the number of categories where that is unsure."""
