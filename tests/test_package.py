@@ -19,16 +19,16 @@ from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "sketch_pix2seq"
 ROOMS = (
-    "errors", "machine", "sketch", "files", "listening", "sequence", "raster", "sheet", "formats", "data", "model",
-    "drawing", "training", "recipes", "evaluation", "study", "studio", "cli",
+    "telemetry", "errors", "machine", "categories", "sketch", "files", "listening", "sequence", "raster", "sheet",
+    "formats", "data", "model", "drawing", "training", "recipes", "evaluation", "study", "studio", "cli",
 )  # fmt: skip
 """From the lowest to the highest: a room imports only itself and those before it."""
 UPWARD = {("sketch", "formats"), ("sheet", "formats")}
 """The exceptions, inside functions alone: a sketch saves and shows itself, and a sheet is written as SVG too."""
 
-TRAINING_ONLY = ("torch", "accelerate", "safetensors", "tensorboard", "onnx", "onnxscript", "huggingface_hub")
-EXTRAS = ("sklearn", "scipy", "jinja2", "openTSNE", "matplotlib", "fastapi", "uvicorn")
-DRAWING = ("cv2", "PIL", "pyarrow", "onnxruntime", "simplification", "svgelements", "rich", "tyro")
+TRAINING_ONLY = ("torch", "accelerate", "tensorboard", "onnx", "onnxscript", "huggingface_hub")
+EXTRAS = ("pyarrow", "sklearn", "scipy", "jinja2", "openTSNE", "matplotlib", "fastapi", "uvicorn")
+DRAWING = ("cv2", "PIL", "onnxruntime", "safetensors", "simplification", "svgelements", "rich", "tyro")
 HEAVY = (*TRAINING_ONLY, *EXTRAS, *DRAWING)
 MAY_IMPORT_TORCH = ("model", "training", "evaluation/classifier.py", "evaluation/two_sample.py")
 """Rooms, and files of others."""
@@ -157,6 +157,40 @@ def test_without_pytorch_the_message_says_what_to_install(line: str, tmp_path: P
     done = python(f"from sketch_pix2seq.cli.main import main\nmain({words})", TRAINING_ONLY)
     assert done.returncode == 2
     assert 'pip install "sketch-pix2seq[train]"' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["prepare {pig} set.arrow", "look set.arrow"])
+def test_without_pyarrow_the_message_names_the_extra(line: str, tmp_path: Path) -> None:
+    (tmp_path / "pig.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9" stroke="red"/></svg>')
+    words = line.format(pig=tmp_path / "pig.svg").replace("set.arrow", str(tmp_path / "set.arrow")).split()
+    done = python(f"from sketch_pix2seq.cli.main import main\nmain({words})", EXTRAS)
+    assert done.returncode == 2
+    assert 'pip install "sketch-pix2seq[sets]" (pyarrow is missing)' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("ModuleNotFoundError(\"No module named 'cv2'\", name='cv2')", "No module named 'cv2'"),
+        ("ImportError('libGL.so.1: cannot open shared object file', name='cv2')", "libGL.so.1: cannot open"),
+    ],
+)
+def test_where_opencv_cannot_be_imported_one_line_says_what_to_install(problem: str, said: str) -> None:
+    code = f"""
+import sys
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "cv2":
+            raise {problem}
+sys.meta_path.insert(0, Broken())
+from sketch_pix2seq.cli.main import main
+main(["draw", "pig.png"])"""
+    done = python(code, ())
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "pip install --force-reinstall opencv-python-headless" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sketch_pix2seq.sketch import Sketch
+from sketch_pix2seq.telemetry import turn_off_telemetry
+
+turn_off_telemetry()
+
+from sketch_pix2seq.sketch import Sketch  # noqa: E402
 
 if TYPE_CHECKING:
     from sketch_pix2seq.drawing.pretrained import load_model

@@ -19,7 +19,7 @@ from sketch_pix2seq.model.settings import DecoderKind, ModelSettings
 from sketch_pix2seq.sketch import Sketch
 from tests.drawing.conftest import fixed_network
 
-QUICK = DrawSettings(temperature=0.7, pen_temperature=1.0, max_points=30, candidates=2)
+QUICK = DrawSettings(temperature=0.7, pen_temperature=1.0, max_points=30)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("kind", ["lstm", "layer_norm", "hyper"])
 def test_both_runtimes_draw_the_same_from_nothing(models: dict[str, Path], kind: str) -> None:
-    drawn = [load_model(models[kind], runtime=name).imagine(None, 4, settings=QUICK) for name in ("onnx", "torch")]
+    drawn = [load_model(models[kind], runtime=name).generate(None, 4, settings=QUICK) for name in ("onnx", "torch")]
     for a, b in zip(*drawn, strict=True):
         assert [len(stroke) for stroke in a.strokes] == [len(stroke) for stroke in b.strokes]
         np.testing.assert_allclose(a.points(), b.points(), atol=0.05)
@@ -56,15 +56,15 @@ def test_imagine(models: dict[str, Path]) -> None:
     model = load_model(models["lstm"])
     assert repr(model) == "Model(1 categories, a decoder alone)"
     done: list[int] = []
-    drawings = model.imagine("pig", 5, seed=3, settings=QUICK, on_progress=done.append)
+    drawings = model.generate("pig", 5, seed=3, settings=QUICK, on_progress=done.append)
     assert [drawing.category for drawing in drawings] == ["pig"] * 5
     assert sum(done) == 5
     assert len({drawing.points().tobytes() for drawing in drawings}) == 5
-    assert model.imagine(["pig"], 2, seed=3, settings=QUICK) == drawings[:2]
-    assert model.imagine(None, 2, seed=3, settings=QUICK) == drawings[:2]
-    assert model.imagine("pig", 2, seed=4, settings=QUICK) != drawings[:2]
+    assert model.generate(["pig"], 2, seed=3, settings=QUICK) == drawings[:2]
+    assert model.generate(None, 2, seed=3, settings=QUICK) == drawings[:2]
+    assert model.generate("pig", 2, seed=4, settings=QUICK) != drawings[:2]
     with pytest.raises(SettingsError, match="no category 'pgi'; did you mean 'pig'"):
-        model.imagine("pgi")
+        model.generate("pgi")
 
 
 def test_what_did_not_end_is_drawn_again(models: dict[str, Path]) -> None:
@@ -72,7 +72,7 @@ def test_what_did_not_end_is_drawn_again(models: dict[str, Path]) -> None:
 
     def ended(candidates: int) -> list[bool]:
         settings = DrawSettings(temperature=1.0, pen_temperature=1.0, max_points=4, candidates=candidates)
-        return [bool(drawing.metadata["ended"]) for drawing in model.imagine("pig", 40, settings=settings)]
+        return [bool(drawing.metadata["ended"]) for drawing in model.generate("pig", 40, settings=settings)]
 
     once, often = ended(1), ended(6)
     assert 0 < sum(once) < 40
@@ -82,9 +82,9 @@ def test_what_did_not_end_is_drawn_again(models: dict[str, Path]) -> None:
 
 def test_it_cannot_be_told_which_of_several_to_draw(models: dict[str, Path], house: Sketch) -> None:
     model = load_model(models["layer_norm"])
-    assert model.imagine(None, 2, settings=QUICK)[0].category is None
+    assert model.generate(None, 2, settings=QUICK)[0].category is None
     with pytest.raises(SettingsError, match="cannot be told which of its 2 categories to draw"):
-        model.imagine("cow")
+        model.generate("cow")
     with pytest.raises(SettingsError, match="cannot be told which"):
         complete(model, house, category="cow")
 
@@ -134,7 +134,7 @@ def test_it_says_that_it_sees_nothing(models: dict[str, Path], house: Sketch, wh
 @pytest.mark.parametrize("name", ["bird", "bicycle", "sheep"])
 def test_googles_models_draw_whole_drawings_of_the_canvas_size(shared_data: Path, tmp_path: Path, name: str) -> None:
     model = load_model(import_js(shared_data / "sketch-rnn-js" / f"{name}.gen.json", tmp_path / name, name))
-    drawings = model.imagine(name, 24, settings=DrawSettings(temperature=0.3))
+    drawings = model.generate(name, 24, settings=DrawSettings(temperature=0.3))
     assert all(drawing.metadata["ended"] for drawing in drawings)
     boxes = np.array([drawing.bounds() for drawing in drawings])
     assert 200 < np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)) < 300

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from sketch_pix2seq.errors import FileError, FormatError, SettingsError
 from sketch_pix2seq.formats import svg
+from sketch_pix2seq.formats.paper import PaperSize
 from sketch_pix2seq.formats.svg import read_svg, svg_text, write_svg
 from sketch_pix2seq.sketch import Sketch
 
@@ -44,10 +45,10 @@ def test_round_trip(tmp_path: Path, house: Sketch) -> None:
 
 
 def test_round_trip_on_paper(tmp_path: Path, house: Sketch) -> None:
-    path = write_svg(tmp_path / "house.svg", house, width_mm=120)
+    path = write_svg(tmp_path / "house.svg", house, paper=PaperSize(100))
     root = ElementTree.parse(path).getroot()
-    assert root.attrib["width"] == "120mm"
-    assert float(root.attrib["height"].removesuffix("mm")) == pytest.approx(120 * 271 / 216, abs=0.01)
+    assert root.attrib["width"] == "108mm"
+    assert root.attrib["height"] == "135.5mm"
     same(read_svg(path), *house.strokes)
 
 
@@ -94,7 +95,7 @@ def test_a_sketch_shows_itself(house: Sketch) -> None:
 @pytest.mark.parametrize("width", [0, -1, float("nan"), float("inf")])
 def test_a_width_must_be_above_0(house: Sketch, width: float) -> None:
     with pytest.raises(SettingsError, match="above 0"):
-        svg_text(house, width_mm=width)
+        svg_text(house, paper=PaperSize(width))
 
 
 def test_nothing_is_left_behind_where_writing_fails(tmp_path: Path, house: Sketch) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import MISSING, fields, is_dataclass, replace
+from difflib import get_close_matches
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -13,7 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sketch_pix2seq import __version__
-from sketch_pix2seq.errors import FileError, FormatError, SketchError
+from sketch_pix2seq.errors import FileError, FormatError, SettingsError, SketchError
 
 PROGRAM = "sketch-pix2seq"
 
@@ -43,10 +46,22 @@ _CONFIG = "--config FILE.yaml reads any of these settings from a file; flags com
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 when all went well, 2 for an error that the user can mend, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console in cp1252 has no Chinese
+            stream.reconfigure(errors="backslashreplace")
     try:
         _run(words)
     except SketchError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except ImportError as error:
+        if error.name != "cv2":
+            raise
+        print(
+            f"{PROGRAM}: OpenCV (cv2) cannot be imported ({str(error).splitlines()[0]}); any build of it does: "
+            "pip install --force-reinstall opencv-python-headless",
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
@@ -64,8 +79,6 @@ def _run(words: list[str]) -> None:
         return
     name = words[0]
     if name not in COMMANDS:
-        from difflib import get_close_matches
-
         near = get_close_matches(name, COMMANDS, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise SketchError(f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}")
@@ -82,18 +95,63 @@ def _run(words: list[str]) -> None:
 
 
 def parse(kind: type[Any], name: str, words: Sequence[str], default: Any = None) -> Any:
-    """Settings of a command from its flags; help and usage errors as tyro gives them."""
+    """Settings of a command from its flags; help as tyro gives it. Raises SettingsError for flags that will not do."""
     import tyro
 
     extra = {} if default is None else {"default": default}
-    return tyro.cli(
-        kind,
-        prog=f"{PROGRAM} {name}",
-        description=f"{cleandoc(kind.__doc__ or '').rstrip()}\n\n{_CONFIG}",
-        args=list(words),
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone) if name not in _NESTED else (),
-        **extra,
-    )
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(
+                kind,
+                prog=f"{PROGRAM} {name}",
+                description=f"{cleandoc(kind.__doc__ or '').rstrip()}\n\n{_CONFIG}",
+                args=list(words),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone) if name not in _NESTED else (),
+                **extra,
+            )
+    except SystemExit as leaving:
+        if leaving.code in (None, 0):
+            raise
+        raise SettingsError(f"{flag_error(said.getvalue())} (`{PROGRAM} {name} --help` tells all)") from None
+
+
+_RULE = re.compile("[─-]{3,}")
+_SAID = (
+    (r"^Unrecognized options: (-\S*?),? *$", r"there is no flag \1"),
+    (r"^Unrecognized options: (-\S*?),? .*$", r"there is no flag \1"),
+    (r"^Unrecognized options: (.*)$", r"\1 is one word too many"),
+    (r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)$", r"\1 needs a whole number, not \2"),
+    (r"^Error parsing (\S+): could not convert string to float: (.*)$", r"\1 needs a number, not \2"),
+    (r"^Error parsing (\S+): ", r"\1: "),
+    (r"^Missing value for argument '(.*?)'\. Expected 1 values?\.$", r"\1 needs a value"),
+    (r"^Missing value for argument '(.*?)'\. Expected (\d+) values\.$", r"\1 needs \2 values"),
+    (
+        r"^invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*?),?\)\.$",
+        r"\2 cannot be '\1'; there are \3",
+    ),
+    (r"^Missing from [^:]*: ([A-Z]+) .*$", r"\1 is missing"),
+    (r"^Expected one of \{(.*)\}\.$", r"say what to do: \1"),
+)
+"""What tyro says, and how it is said here."""
+
+
+def flag_error(box: str) -> str:
+    """What tyro says in a box of several lines, as one line."""
+    lines = [line.strip("│╭╮╰╯|+ ") for line in re.sub("\x1b\\[[0-9;]*m", "", box).splitlines()]
+    rules = [number for number, line in enumerate(lines) if _RULE.match(line)] + [len(lines)]
+    problem = " ".join(lines[1 : next(rule for rule in rules if rule > 0)])
+    if tasks := re.search(r"Available subcommands: ([^─]*?)  *(?:[─-]{3}|For full)", " ".join(lines)):
+        word = problem.removeprefix("Unrecognized options: ").split(",")[0]
+        return f"{word!r} is none of {tasks[1]}"
+    named = problem.partition("--")[2].split(",")[0].split(" ")[0]
+    offered = [flag for line in lines for flag in re.findall(r"^--([\w.-]+)", line)]
+    near = get_close_matches(named, offered, 1, 0.7) if problem.startswith("Unrecognized") else []
+    for pattern, text in _SAID:
+        problem, count = re.subn(pattern, text, problem)
+        if count:
+            break
+    return problem + (f"; did you mean --{near[0]}?" if near else "")
 
 
 def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:

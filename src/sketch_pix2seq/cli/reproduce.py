@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from sketch_pix2seq.cli.console import console, stages
+from sketch_pix2seq.cli.console import say, stages
 from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.evaluation.experiments import ReproduceSettings
 
@@ -44,8 +44,4 @@ def run(settings: Settings) -> None:
         plan = reproduce(settings.data, settings.out, plain, on_progress=show)
         show("writing the report", 0, 0)
         page, text = write_report(settings.out)
-    console().print(
-        f"{plan.steps} steps of each model; report: {page} (and {text})",
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"{plan.steps} steps of each model; report: {page} (and {text})")

@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from sketch_pix2seq.errors import DataError, FileError, FormatError
+from sketch_pix2seq.errors import DataError, FileError, FormatError, missing_package
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 if TYPE_CHECKING:
     from typing import Self
+
+    import pyarrow
 
 Split = Literal["train", "valid", "test"]
 Integer = TypeVar("Integer", bound=np.integer)
@@ -35,16 +37,30 @@ LIMIT = 32767 / UNITS
 
 _ROWS_PER_BATCH = 4096
 _VERSION = b"1"
-_SCHEMA = pa.schema(
-    [
-        pa.field("category", pa.dictionary(pa.int16(), pa.string()), nullable=False),
-        pa.field("split", pa.dictionary(pa.int8(), pa.string()), nullable=False),
-        pa.field("xy", pa.list_(pa.int16()), nullable=False),
-        pa.field("ends", pa.list_(pa.int16()), nullable=False),
-        pa.field("metadata", pa.string()),
-    ],
-    metadata={b"sketch_pix2seq.set": _VERSION, b"units_per_canvas_unit": str(UNITS).encode()},
-)
+
+
+def _arrow() -> Any:
+    """pyarrow, which sets alone need. Raises ModelError where it is not installed."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise missing_package(error, "a set of drawings (.arrow)", "sets") from error
+    return pyarrow
+
+
+@cache
+def _schema() -> pyarrow.Schema:
+    pa = _arrow()
+    return pa.schema(
+        [
+            pa.field("category", pa.dictionary(pa.int16(), pa.string()), nullable=False),
+            pa.field("split", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+            pa.field("xy", pa.list_(pa.int16()), nullable=False),
+            pa.field("ends", pa.list_(pa.int16()), nullable=False),
+            pa.field("metadata", pa.string()),
+        ],
+        metadata={b"sketch_pix2seq.set": _VERSION, b"units_per_canvas_unit": str(UNITS).encode()},
+    )
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,7 @@ class SketchSetWriter:
     """
 
     def __init__(self, path: str | Path) -> None:
+        pa = _arrow()
         self.path = Path(path)
         self._part = self.path.with_name(self.path.name + ".part")
         self._categories: dict[str, int] = {}
@@ -127,7 +144,7 @@ class SketchSetWriter:
         except OSError as error:
             raise FileError(path, f"cannot be written: {error.strerror or error}") from error
         options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
-        self._writer = pa.ipc.new_file(self._sink, _SCHEMA, options=options)
+        self._writer = pa.ipc.new_file(self._sink, _schema(), options=options)
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +157,11 @@ class SketchSetWriter:
         self._writer.close()
         self._sink.close()
         if kind is None:
-            self._part.replace(self.path)
+            try:
+                self._part.replace(self.path)
+            except OSError as problem:  # on Windows also where somebody has the older set open
+                self._part.unlink(missing_ok=True)
+                raise FileError(self.path, f"cannot be written: {problem.strerror or problem}") from problem
         else:
             self._part.unlink(missing_ok=True)
 
@@ -191,6 +212,7 @@ class SketchSetWriter:
     def _flush(self) -> None:
         if not self._waiting:
             return
+        pa = _arrow()
         xy = np.concatenate([rows.xy for rows in self._rows])
         points = np.concatenate([rows.points for rows in self._rows])
         ends = np.concatenate([rows.ends for rows in self._rows])
@@ -204,7 +226,7 @@ class SketchSetWriter:
             _lists(ends, strokes),
             pa.array([text for rows in self._rows for text in rows.metadata], pa.string()),
         ]
-        self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+        self._writer.write_batch(pa.record_batch(columns, schema=_schema()))
         self._clear()
 
 
@@ -216,6 +238,7 @@ class SketchSet:
     """
 
     def __init__(self, path: str | Path) -> None:
+        pa = _arrow()
         self.path = Path(path)
         try:
             self._file = pa.ipc.open_file(pa.memory_map(str(path)))
@@ -303,12 +326,13 @@ class SketchSet:
         return Points((np.concatenate(xy).astype(np.float32) / np.float32(UNITS)).reshape(-1, 2), is_end, starts)
 
 
-def _lists(values: NDArray[np.int16], lengths: NDArray[np.int64]) -> pa.ListArray:
+def _lists(values: NDArray[np.int16], lengths: NDArray[np.int64]) -> pyarrow.ListArray:
+    pa = _arrow()
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
-def _list_views(column: pa.ListArray) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+def _list_views(column: pyarrow.ListArray) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
     return column.values.to_numpy(zero_copy_only=True), column.offsets.to_numpy(zero_copy_only=True)
 
 
@@ -317,7 +341,7 @@ def _row(views: tuple[NDArray[np.int16], NDArray[np.int32]], row: int) -> NDArra
     return values[offsets[row] : offsets[row + 1]]
 
 
-def _codes(column: pa.DictionaryArray) -> NDArray[np.integer]:
+def _codes(column: pyarrow.DictionaryArray) -> NDArray[np.integer]:
     codes: NDArray[np.integer] = column.indices.to_numpy(zero_copy_only=True)
     return codes
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.categories import category_named
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
 from sketch_pix2seq.drawing.recognition import Classifier
@@ -202,7 +202,7 @@ class Model:
             state = runtime.start(codes[some], Told(*(x[some] for x in told)))
             return state.select(inverse)
 
-        followed = told.picture.any()
+        followed = settings.proposals > 1 and told.picture.any()
         return draw(self.runtime, begin, streams, settings, pictures=told.picture[sources] if followed else None)
 
     def vary_codes(
@@ -230,6 +230,29 @@ class Model:
             if on_progress is not None:
                 on_progress(int(part[-1] + 1) // samples - begin // samples)
         return [drawings[i * samples : (i + 1) * samples] for i in range(n)]
+
+    def draw_between(
+        self,
+        codes: FloatArray,
+        levels: FloatArray,
+        samples: int = 1,
+        *,
+        seed: int = 0,
+        settings: DrawSettings = DrawSettings(),
+    ) -> list[list[Sketch]]:
+        """Draw codes ``(n, z)`` that no picture has, such as mixtures, each noised to its level ``(n,)`` and brought back
+        by the flow without a category; as they are, by a model without a flow. Samples share their random numbers
+        over the codes, so that near codes are drawn alike.
+        """
+        if not self.has_flow:
+            return self.draw_codes(codes, samples, seed=seed, settings=settings)
+        sources = np.repeat(np.arange(len(codes)), samples)
+        streams = np.tile(streams_of(seed, samples), len(codes))
+        unknown = np.full(len(sources), len(self.info.categories), np.int64)
+        given = Given.of(unknown, codes.shape[1])
+        new, _ = sample_codes(self.runtime, given, streams, guidance=1, codes=codes[sources], level=levels[sources])
+        drawings = self._from_flow(new, unknown, streams, settings)
+        return [drawings[i * samples : (i + 1) * samples] for i in range(len(codes))]
 
     def _from_flow(
         self, codes: FloatArray, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings
@@ -300,16 +323,7 @@ class Model:
 
         Raises SettingsError for one that the model does not know.
         """
-        known = {name.lower(): i for i, name in enumerate(self.info.categories)}
-        index = known.get(category.lower())
-        if index is None:
-            near = get_close_matches(category.lower(), known, 1, 0.75)
-            hint = f"; did you mean {self.info.categories[known[near[0]]]!r}?" if near else ""
-            raise SettingsError(
-                f"the model does not know {category!r}{hint}; `sketch-pix2seq categories` lists the "
-                f"{len(known)} that it knows, `train --from bundled` teaches it more"
-            )
-        return index
+        return self.info.categories.index(category_named(category, self.info.categories))
 
     def recognise(self, ink: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Index of the category that each ink ``(n, size, size)`` shows; the number of categories where that is unsure."""

@@ -33,6 +33,11 @@ BETA = 1.0
 """Nats for each pixel of ink that a proposal wastes, or leaves out where it ends."""
 WASTE = 0.5
 """Share of the energy difference that counts as wasted ink: ink beside the picture's is counted twice in it."""
+EXPECTED = 0.25
+"""Ink that a stroke may waste for each pixel that it covers before it counts against it: later strokes waste some, too,
+and without this short strokes would weigh more than long ones."""
+STROKE = 0.5
+"""Nats against each stroke."""
 USEFUL = 0.3
 """Pixels of the picture's ink that a stroke must cover, and that must be missing to keep a drawing from ending."""
 USELESS = 4.0
@@ -272,7 +277,7 @@ class _Search:
         picture, before = pictures[self.number[drawing]], self.paper[drawing]
         gain = float(np.square(before - picture).sum() - np.square(ink - picture).sum())
         laid = float(np.square(ink - before).sum())
-        return -BETA * (laid - gain) * WASTE - (USELESS if gain < USEFUL else 0.0)
+        return BETA * (EXPECTED * gain - WASTE * (laid - gain)) - STROKE - (USELESS if gain < USEFUL else 0.0)
 
     def _after(self, slot: int, first: int, slots: _Slots | None = None) -> FloatArray:
         """The paper of a drawing with the stroke of a slot on it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.formats.paper import PaperSize
 from sketch_pix2seq.sketch import Sketch
 
 NPZ_SUFFIXES = (".npz",)
@@ -144,11 +145,11 @@ def read_sketches(
         raise FileError(path, _unknown(suffix, "read", READ_SUFFIXES))
 
 
-def write_sketch(sketch: Sketch, path: str | Path, *, width_mm: float | None = None) -> Path:
+def write_sketch(sketch: Sketch, path: str | Path, *, paper: PaperSize = PaperSize()) -> Path:
     """Write one sketch in the format that the suffix of ``path`` names; its folder is made where it is missing.
 
-    width_mm: width of the drawing on paper, for .svg only. Raises FileError for a suffix that is not written or a
-    place that cannot be written to.
+    paper: size on paper, for .svg only. Raises FileError for a suffix that is not written or a place that cannot be
+    written to, SettingsError for a size that is not possible.
     """
     path = Path(path)
     suffix = _writable_suffix(path)
@@ -156,7 +157,7 @@ def write_sketch(sketch: Sketch, path: str | Path, *, width_mm: float | None = N
     if suffix == ".svg":
         from sketch_pix2seq.formats.svg import write_svg
 
-        write_svg(path, sketch, width_mm=width_mm)
+        write_svg(path, sketch, paper=paper)
     elif suffix in ANIMATION_SUFFIXES:
         from sketch_pix2seq.formats.animation import write_animation
 
@@ -170,7 +171,7 @@ def write_sketch(sketch: Sketch, path: str | Path, *, width_mm: float | None = N
     return path
 
 
-def write_sketches(sketches: Iterable[Sketch], path: str | Path, *, width_mm: float | None = None) -> list[Path]:
+def write_sketches(sketches: Iterable[Sketch], path: str | Path, *, paper: PaperSize = PaperSize()) -> list[Path]:
     """Write sketches in the format that the suffix of ``path`` names, as they come; the files written.
 
     .npz and .ndjson hold them all (an .npz by ``metadata["split"]``, ``train`` where there is none). Of the formats
@@ -193,9 +194,9 @@ def write_sketches(sketches: Iterable[Sketch], path: str | Path, *, width_mm: fl
     remaining = iter(sketches)
     first = list(islice(remaining, 2))
     if len(first) < 2:
-        return [write_sketch(sketch, path, width_mm=width_mm) for sketch in first]
+        return [write_sketch(sketch, path, paper=paper) for sketch in first]
     return [
-        write_sketch(sketch, numbered(path, number), width_mm=width_mm)
+        write_sketch(sketch, numbered(path, number), paper=paper)
         for number, sketch in enumerate(chain(first, remaining), 1)
     ]
 

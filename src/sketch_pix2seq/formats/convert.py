@@ -23,6 +23,7 @@ from sketch_pix2seq.formats import (
     suffix_of,
     write_sketches,
 )
+from sketch_pix2seq.formats.paper import PaperSettings
 from sketch_pix2seq.sketch import CANVAS_SIZE, Sketch
 
 _NEARLY_FITTED = 5.0
@@ -30,7 +31,7 @@ _NEARLY_FITTED = 5.0
 
 
 @dataclass(frozen=True)
-class ConvertOptions:
+class ConvertOptions(PaperSettings):
     """What happens to the drawings on their way."""
 
     limit: int | None = None
@@ -41,8 +42,6 @@ class ConvertOptions:
     fit: bool | None = None
     """Move and scale each drawing so that its longest side is 255 canvas units. Unless told, only an .npz is fitted,
     whose drawings are that size by definition."""
-    width_mm: float | None = None
-    """Width of the drawing on paper, in millimetres (.svg only)."""
     overwrite: bool = False
     """Replace files that exist already."""
 
@@ -172,6 +171,7 @@ class _Job:
             raise SettingsError(f"simplify is a distance of 0 or more, not {options.simplify}")
         self.reading = reading
         self.options = options
+        self.paper = options.paper()
         self.on_problem = on_problem
         self.on_progress = on_progress
         self.report = ConvertReport()
@@ -184,7 +184,7 @@ class _Job:
             sketches = self.prepared(sources, target, categories)
             first = list(islice(sketches, 1))
             if first:
-                self.report.written += write_sketches(chain(first, sketches), target, width_mm=self.options.width_mm)
+                self.report.written += write_sketches(chain(first, sketches), target, paper=self.paper)
             if suffix_of(target) in NPZ_SUFFIXES and len(categories) > 1:
                 self.tell(Problem(target, "", f"an .npz has no room for categories: {len(categories)} became one"))
         if not self.report.sketches:

@@ -24,6 +24,7 @@ import numpy as np
 
 from sketch_pix2seq.errors import FileError, FormatError, SettingsError
 from sketch_pix2seq.files import write_whole
+from sketch_pix2seq.formats.paper import PaperSize, Placement, placed
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
 MAX_BYTES = 50_000_000
@@ -81,44 +82,44 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # -- writing ----------------------------------------------------------------------------------------------
 
 
-def write_svg(path: str | Path, sketch: Sketch, *, width_mm: float | None = None) -> Path:
+def write_svg(path: str | Path, sketch: Sketch, *, paper: PaperSize = PaperSize()) -> Path:
     """Write `svg_text` to ``path``. Raises FileError where that cannot be done, SettingsError as `svg_text` does."""
-    return write_whole(path, svg_text(sketch, width_mm=width_mm).encode())
+    return write_whole(path, svg_text(sketch, paper=paper).encode())
 
 
 def svg_text(
     sketch: Sketch,
     *,
-    width_mm: float | None = None,
+    paper: PaperSize = PaperSize(),
     line_width: float = LINE_WIDTH,
     margin: float = MARGIN,
     drawn: Sequence[tuple[float, float]] | None = None,
 ) -> str:
     """The sketch as an SVG document: one ``<path>`` a stroke in drawing order, in the sketch's own coordinates.
 
-    width_mm: width of the whole picture on paper, in mm; without it the longest side is 200 pixels.
+    paper: size on paper; without one the longest side of the picture is 200 pixels.
     line_width, margin: in units of a drawing whose longest side is 255.
     drawn: when each stroke is drawn, its beginning and its length in seconds; viewers that animate show it being drawn,
     others, and those who asked for less motion, the whole drawing at once.
-    A dot is the shortest line that can be written, with round caps. Raises SettingsError for a width that is not above
-    0.
+    A dot is the shortest line that can be written, with round caps. Raises SettingsError for a size on paper that is
+    not possible.
     """
-    if width_mm is not None and not (width_mm > 0 and math.isfinite(width_mm)):
-        raise SettingsError(f"a width of {width_mm} mm is not possible; give a number above 0")
     left, top, right, bottom = sketch.bounds() if sketch.strokes else (0.0, 0.0, CANVAS_SIZE, CANVAS_SIZE)
     side = max(right - left, bottom - top)
     unit = side / CANVAS_SIZE if side > 0 else 1.0
     edge = margin * unit
-    width, height = right - left + 2 * edge, bottom - top + 2 * edge
-    if width_mm is None:
-        scale, suffix = PIXELS / max(width, height), ""
+    if paper == PaperSize():
+        width, height = right - left + 2 * edge, bottom - top + 2 * edge
+        place, suffix = Placement(PIXELS / max(width, height), left - edge, top - edge, width, height), ""
     else:
-        scale, suffix = width_mm / width, "mm"
+        place, suffix = placed((left, top, right, bottom), paper, edge), "mm"
+    scale, *view = place
     decimals = decimals_for(side)
-    number = [_number(value, decimals) for value in (left - edge, top - edge, width, height, line_width * unit)]
+    number = [_number(value, decimals) for value in (*view, line_width * unit)]
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<svg xmlns="{_SVG}" width="{_number(width * scale, 2)}{suffix}" height="{_number(height * scale, 2)}{suffix}"'
+        f'<svg xmlns="{_SVG}" width="{_number(place.width * scale, 2)}{suffix}"'
+        f' height="{_number(place.height * scale, 2)}{suffix}"'
         f' viewBox="{" ".join(number[:4])}" style="background:#fff">',
     ]
     if sketch.category:

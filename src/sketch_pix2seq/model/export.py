@@ -214,33 +214,40 @@ def save_graph(
 
 
 def _sequence_encoder(encoder: SequenceEncoder, heads: Mapping[str, nn.Linear]) -> onnx.ModelProto:
-    """The rnn encoder as a graph: ONNX's own bidirectional LSTM, whose gates are in the order i, o, f, c."""
+    """The rnn encoder as a graph: ONNX's own bidirectional LSTM, whose gates are in the order i, o, f, c.
+
+    End rows are not read: ``lengths`` count them, the LSTM's do not.
+    """
 
     def reordered(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
         parts = []
-        for direction in ("", "_reverse"):
-            i, f, g, o = (
-                getattr(encoder.lstm, f"{name}_l0{direction}").detach().numpy().reshape(4, encoder.lstm.hidden_size, -1)
-            )
+        for core in encoder.directions:
+            i, f, o, g = core.get_parameter(name).detach().numpy().reshape(4, core.size, -1)
             parts.append(np.concatenate([i, o, f, g]))
         return np.stack(parts)
 
-    biases = np.concatenate([reordered("bias_ih")[..., 0], reordered("bias_hh")[..., 0]], axis=1)
+    bias = reordered("from_code.bias")[..., 0]
     weights = {
-        "w": reordered("weight_ih"),
-        "r": reordered("weight_hh"),
-        "b": biases,
+        "w": reordered("from_input.weight"),
+        "r": reordered("weight"),
+        "b": np.concatenate([bias, np.zeros_like(bias)], axis=1),
+        "end": np.array(4, np.int64),
+        "time": np.array([1], np.int64),
     }
     for name, head in heads.items():
         weights |= {f"{name}_w": head.weight.detach().numpy(), f"{name}_b": head.bias.detach().numpy()}
     nodes = [
         helper.make_node("Transpose", ["rows"], ["by_time"], perm=[1, 0, 2]),
+        helper.make_node("Gather", ["rows", "end"], ["is_end"], axis=2),
+        helper.make_node("ReduceSum", ["is_end", "time"], ["end_rows"], keepdims=0),
+        helper.make_node("Cast", ["end_rows"], ["end_rows_int"], to=TensorProto.INT32),
+        helper.make_node("Sub", ["lengths", "end_rows_int"], ["read"]),
         helper.make_node(
             "LSTM",
-            ["by_time", "w", "r", "b", "lengths"],
+            ["by_time", "w", "r", "b", "read"],
             ["", "last"],
             direction="bidirectional",
-            hidden_size=encoder.lstm.hidden_size,
+            hidden_size=encoder.out_features // 2,
         ),
         helper.make_node("Transpose", ["last"], ["by_sketch"], perm=[1, 0, 2]),
         helper.make_node("Flatten", ["by_sketch"], ["features"]),

@@ -53,6 +53,8 @@ class ModelSettings:
     """Gaussians in the mixture of each pen offset."""
     recurrent_keep: float = 0.9
     """Share of the cell's candidate values kept by recurrent dropout in training; 1 = no dropout."""
+    mask_each_row: bool = False
+    """Draw another mask of recurrent dropout at each row, as sketch-rnn does; otherwise one for the whole sequence."""
     canvas: bool = True
     """The decoder predicts the picture from z, and reads it around the pen beside what it has drawn so far."""
     canvas_channels: int = 64
