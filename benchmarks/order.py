@@ -40,17 +40,24 @@ def main() -> None:
     for name, right in order_scale(several).items():
         print(f"| {name} | {100 * right.mean():.1f} % |")
     inputs = people[:: max(1, len(people) // asked.traces)][: asked.traces]
-    print(f"\n| {len(inputs)} inputs | order test | first | direction | tau | stroke test | F1 |\n|---|" + "---|" * 6)
+    print(f"\n| {len(inputs)} inputs | order test | matched | first | direction | tau | stroke test | F1 |")
+    print("|---" * 8 + "|")
     for name, drawn in (("traced", traced(inputs)), ("another person", other_people(sketches, inputs))):
         matchings = match_all(inputs, drawn)
         found = stroke_agreement(inputs, matchings)
         own, reordered, _ = order_pairs(inputs, matchings)
-        figures = [100 * order_test(own, reordered).mean()]
-        figures += [100 * float(np.nanmean(x)) for x in (found.first, found.direction)]
+        ordered = f"{100 * order_test(own, reordered).mean():.1f} %" if len(own) >= 10 else "too few matched"
         told = 100 * stroke_two_sample_test(inputs, drawn).mean()
         f1 = ink_f1(ink_of(drawn, INK), ink_of(inputs, INK)).mean()
-        percents = " | ".join(f"{figure:.1f} %" for figure in figures)
-        print(f"| {name} | {percents} | {np.nanmean(found.tau):.2f} | {told:.1f} % | {f1:.3f} |")
+        figures = (
+            ordered,
+            f"{100 * found.matched.mean():.0f} %",
+            *(f"{100 * np.nanmean(x):.1f} %" for x in (found.first, found.direction)),
+            f"{np.nanmean(found.tau):.2f}",
+            f"{told:.1f} %",
+            f"{f1:.3f}",
+        )
+        print(f"| {name} | {' | '.join(figures)} |")
 
 
 def other_people(sketches: SketchSet, inputs: list[Sketch]) -> list[Sketch]:
