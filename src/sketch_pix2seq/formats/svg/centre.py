@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sketch_pix2seq.formats.svg.areas import signed_area
 from sketch_pix2seq.sketch import DoubleArray
@@ -27,6 +28,8 @@ _WIDEST = 0.12
 """Most width of a stroke, as a share of the page."""
 _UNEVEN = 2.5
 """Most width of a stroke, in its mean widths."""
+_CAP = 0.75
+"""Width below which a stroke is within its cap, in mean widths."""
 _LEAST_POINTS = 12
 """Fewest points of an outline that a pen made; shapes that somebody constructed have fewer."""
 
@@ -92,7 +95,25 @@ def centre_line(parts: Sequence[DoubleArray], side: float) -> CentreLine | None:
     width = float(widths[half // 8 : -half // 8].mean())
     if not (0 < width <= _WIDEST * side and length >= _LEAST_LENGTH * width and widths.max() <= _UNEVEN * width):
         return None
-    return line, width
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    near_end = np.minimum(along, length - along) <= width
+    return _straight_ends(line, near_end & (widths < _CAP * width)), width
+
+
+def _straight_ends(line: DoubleArray, in_cap: NDArray[np.bool_]) -> DoubleArray:
+    """The line with straight ends where it is within the caps, whose corners would bend it."""
+    inner = np.flatnonzero(~in_cap)
+    if len(inner) < 8:
+        return line
+    first, last = int(inner[0]), int(inner[-1])
+    kept = line[first : last + 1]
+    ends = []
+    for end, near, further in ((line[0], kept[0], kept[4]), (line[-1], kept[-1], kept[-5])):
+        direction = near - further
+        size = float(np.hypot(*direction))
+        ahead = float((end - near) @ direction) / size if size > 0 else 0.0
+        ends.append(near + max(0.0, ahead) * direction / size if size > 0 else near)
+    return np.concatenate([ends[:1], kept, ends[1:]])
 
 
 def _middle(there: DoubleArray, back: DoubleArray) -> tuple[DoubleArray, DoubleArray]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from sketch_pix2seq.formats.svg.values import NUMBER, Matrix
+from sketch_pix2seq.formats.svg.values import IDENTITY, NUMBER, Matrix
 from sketch_pix2seq.sketch import DoubleArray
 
 _TOKEN = re.compile(rf"{NUMBER}|[^\s,]")
@@ -33,6 +33,8 @@ class Outline:
     closed: bool = False
 
     def moved(self, m: Matrix) -> Outline:
+        if m == IDENTITY:
+            return self
         points = self.points @ np.array(((m[0], m[1]), (m[2], m[3])))
         points += (m[4], m[5])
         return Outline(points, self.degrees, self.closed)

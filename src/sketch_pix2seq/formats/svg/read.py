@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from sketch_pix2seq.formats.svg.document import Document, parse_document, read_b
 from sketch_pix2seq.formats.svg.limits import Budget
 from sketch_pix2seq.formats.svg.lines import as_drawn, candidates, clip_edges, painted_lines
 from sketch_pix2seq.formats.svg.painting import stands_out
-from sketch_pix2seq.formats.svg.shapes import Bounds, Shape
+from sketch_pix2seq.formats.svg.shapes import Bounds, Shape, boxes
 from sketch_pix2seq.formats.svg.values import UNKNOWN, Paint
 from sketch_pix2seq.formats.svg.visible import visible_parts
 from sketch_pix2seq.formats.svg.walk import TOO_LARGE, Page, Walk
@@ -82,7 +82,7 @@ def read_svg(
 
 
 def _lines(page: Page, reading: _Reading, budget: Budget) -> list[DoubleArray]:
-    shapes = [bounded for shape in page.shapes if (bounded := _bounded(shape, budget)) is not None]
+    shapes = _bounded(page.shapes, budget)
     if not shapes:
         return []
     reach = _reach(shapes, page)
@@ -127,27 +127,27 @@ def _is_plain(shapes: Sequence[Shape], page: Bounds, paper: Paint) -> bool:
     if not all(stands_out(paint, paper) for paint in {shape.stroke for shape in shapes} if paint is not None):
         return False
     left, top, right, bottom = page
-    boxes = np.array([shape.bounds() for shape in shapes])
-    return bool((boxes[:, :2] >= (left, top)).all() and (boxes[:, 2:] <= (right, bottom)).all())
+    found = boxes(shapes)
+    return bool((found[:, :2] >= (left, top)).all() and (found[:, 2:] <= (right, bottom)).all())
 
 
-def _bounded(shape: Shape, budget: Budget) -> Shape | None:
-    """A shape without the outlines whose coordinates are off the scale."""
-    left, top, right, bottom = shape.bounds()
-    if max(-left, -top, right, bottom) < limits.MAX_COORDINATE:
-        return shape
+def _bounded(shapes: Sequence[Shape], budget: Budget) -> list[Shape]:
+    """The shapes without the outlines whose coordinates are off the scale."""
+    if not shapes or np.abs(boxes(shapes)).max() < limits.MAX_COORDINATE:
+        return list(shapes)
     budget.note(TOO_LARGE)
-    kept = [outline for outline in shape.outlines if np.abs(outline.points).max() < limits.MAX_COORDINATE]
-    if not kept:
-        return None
-    shape.outlines[:] = kept
-    return shape
+    kept = []
+    for shape in shapes:
+        outlines = [outline for outline in shape.outlines if np.abs(outline.points).max() < limits.MAX_COORDINATE]
+        if outlines:
+            kept.append(replace(shape, outlines=outlines))
+    return kept
 
 
 def _reach(shapes: Sequence[Shape], page: Page) -> Bounds:
     """Bounds of what may be seen."""
-    boxes = np.array([shape.bounds() for shape in shapes])
-    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    found = boxes(shapes)
+    low, high = found[:, :2].min(axis=0), found[:, 2:].max(axis=0)
     if page.sized:
         inside_low, inside_high = np.maximum(low, page.bounds[:2]), np.minimum(high, page.bounds[2:])
         if (inside_low < inside_high).any():
@@ -165,7 +165,11 @@ def _strokes(lines: Sequence[DoubleArray], page: Page | None) -> tuple[FloatArra
     page_side = max(page.bounds[2] - page.bounds[0], page.bounds[3] - page.bounds[1])
     if page.sized and side < _DOT * page_side:
         dot = side
-    return tuple((line[:1] if np.ptp(line, axis=0).max() <= dot else line).astype(np.float32) for line in lines)
+    starts = np.cumsum([len(line) for line in lines]) - [len(line) for line in lines]
+    extents = (np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)).max(axis=1)
+    return tuple(
+        (line[:1] if extent <= dot else line).astype(np.float32) for line, extent in zip(lines, extents.tolist(), strict=True)
+    )
 
 
 def _without_repeats(lines: Sequence[DoubleArray], edges: Sequence[bool]) -> list[DoubleArray]:

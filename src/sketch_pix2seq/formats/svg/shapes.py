@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -69,6 +70,14 @@ class Shape:
         low = np.min([outline.points.min(axis=0) for outline in self.outlines], axis=0)
         high = np.max([outline.points.max(axis=0) for outline in self.outlines], axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def boxes(shapes: Sequence[Shape]) -> DoubleArray:
+    """The bounds of all shapes at once, ``(n, 4)``; each has an outline."""
+    points = np.concatenate([outline.points for shape in shapes for outline in shape.outlines])
+    counts = [sum(len(outline.points) for outline in shape.outlines) for shape in shapes]
+    starts = np.cumsum(counts) - counts
+    return np.hstack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)])
 
 
 def corners(bounds: Bounds) -> DoubleArray:
