@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from sketch_pix2seq.errors import PictureError
-from sketch_pix2seq.formats import OnProblem, Problem
+from sketch_pix2seq.formats import OnProblem
 from sketch_pix2seq.formats.picture_ink import find_drawing
 from sketch_pix2seq.formats.picture_lines import in_drawing_order, outlines, trace
 from sketch_pix2seq.formats.picture_page import MAX_PIXELS, NO_DRAWING, Bytes, open_page, page_of

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sketch_pix2seq.errors import PictureError
 from sketch_pix2seq.formats.picture_page import (
     NO_DRAWING,
-    Bytes,
     Contrast,
     Mask,
     Page,
@@ -24,6 +23,7 @@ from sketch_pix2seq.formats.picture_page import (
     eroded,
     find_paper,
     grey_of,
+    has_two_tones,
     light_on_dark,
     square,
     stroke_width,
@@ -46,14 +46,15 @@ class Drawing:
 def find_drawing(page: Page, name: Path) -> Drawing:
     """The ink of the drawing on a page. Raises PictureError where there is none."""
     grey = grey_of(page.pixels)
-    sheet = find_paper(grey) if page.ground is None else None
+    two_tones = has_two_tones(grey)
+    sheet = None if two_tones or page.ground is not None else find_paper(grey)
     if sheet is not None:
         grey = continued(grey, sheet)
-    elif light_on_dark(grey) if page.ground is None else page.ground == 0:
+    elif light_on_dark(grey, two_tones) if page.ground is None else page.ground == 0:
         grey = np.asarray(255 - grey, np.uint8)
     if int(grey.max()) - int(grey.min()) < 8:
         raise PictureError(name, "a blank picture: all of one colour")
-    contrast = contrast_of(grey, None if page.ground is None else 255)
+    contrast = contrast_of(grey, two_tones)
     fills = contrast.fills
     ink = _threshold(contrast)
     if sheet is not None:

@@ -101,8 +101,9 @@ def _thinning_tables() -> tuple[Mask, Mask]:
     for code in range(256):
         p2, p3, p4, p5, p6, p7, p8, p9 = (bool(code >> k & 1) for k in range(8))
         runs = (not p2 and (p3 or p4)) + (not p4 and (p5 or p6)) + (not p6 and (p7 or p8)) + (not p8 and (p9 or p2))
-        pairs = min((p9 or p2) + (p3 or p4) + (p5 or p6) + (p7 or p8), (p2 or p3) + (p4 or p5) + (p6 or p7) + (p8 or p9))
-        if runs == 1 and 2 <= pairs <= 3:
+        first = (p9 or p2) + (p3 or p4) + (p5 or p6) + (p7 or p8)
+        second = (p2 or p3) + (p4 or p5) + (p6 or p7) + (p8 or p9)
+        if runs == 1 and 2 <= min(first, second) <= 3:
             tables[0, code] = not ((p6 or p7 or not p9) and p8)
             tables[1, code] = not ((p2 or p3 or not p5) and p4)
     return tables[0], tables[1]

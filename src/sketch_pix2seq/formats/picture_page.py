@@ -13,7 +13,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from sketch_pix2seq.errors import PictureError
 from sketch_pix2seq.sketch import FloatArray
@@ -216,10 +216,13 @@ def ring(page: Bytes) -> Bytes:
     return page[inside]
 
 
-def light_on_dark(grey: Bytes) -> bool:
-    """Whether lines are lighter than the ground: by an even border if there is one, else by the thin details."""
+def light_on_dark(grey: Bytes, two_tones: bool) -> bool:
+    """Whether lines are lighter than the ground: by the border where it is even, else by the thin details."""
     low, high = np.percentile(grey, (0.5, 99.5))
     border = ring(grey).astype(np.float32)
+    light = float(np.mean(border > 0.5 * (low + high)))
+    if two_tones and abs(light - 0.5) > 0.05:
+        return light < 0.5
     ground = float(np.median(border))
     reach = 0.12 * (high - low)
     if np.mean(np.abs(border - ground) <= reach) > 0.7 and min(ground - low, high - ground) <= reach:
@@ -327,11 +330,12 @@ class Contrast:
     """Whether the page holds an even ground, an even ink and nothing between, as an icon does."""
 
 
-def contrast_of(grey: Bytes, ground: int | None) -> Contrast:
-    """The contrast of a page with dark ink; ``ground``: brightness of the paper where it is known."""
+def contrast_of(grey: Bytes, two_tones: bool) -> Contrast:
+    """The contrast of a page with dark ink; ``two_tones``: see `has_two_tones`."""
     calm = cv2.GaussianBlur(grey, (0, 0), 0.7 + min(1.3, _noise(grey) / 5.0))
-    level = _two_tones(grey, ground)
-    if level is not None:
+    if two_tones:
+        light = max(1, int(grey.max()) // 2 + int(grey.min()) // 2)
+        level = light + int(np.argmax(np.bincount(grey.ravel(), minlength=256)[light:]))
         darkness = np.maximum(level - calm.astype(np.float32), 0.0) / max(float(level), 32.0)
         return Contrast(darkness, np.zeros_like(darkness), np.zeros(grey.shape, bool), True)
     reach = round(0.15 * max(grey.shape))
@@ -351,20 +355,15 @@ def contrast_of(grey: Bytes, ground: int | None) -> Contrast:
     return Contrast(contrast, noise, _plateaus(paper), False)
 
 
-def _two_tones(grey: Bytes, ground: int | None) -> int | None:
-    """Brightness of the ground of a page that holds an even ground and an even ink alone; None for other pages."""
+def has_two_tones(grey: Bytes) -> bool:
+    """Whether a page holds an even ground and an even ink alone, as an icon does."""
     low, high = (float(level) for level in np.percentile(grey, (0.2, 99.8)))
-    if high - low < 8.0:
-        return None
-    counts = np.convolve(np.bincount(grey.ravel(), minlength=256), np.ones(5, np.int64), "same")
-    middle = math.ceil(0.5 * (low + high))
-    level = middle + int(np.argmax(counts[middle:])) if ground is None else ground
-    if counts[level] < 0.05 * grey.size:
-        return None
-    between = (grey > low + 0.2 * (high - low)) & (grey < level - 0.15 * (high - low))
-    kernel = np.ones((5, 5), np.uint8)
-    flat = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, kernel) < 0.1 * (high - low)
-    return level if np.mean(between & flat) < 0.003 else None
+    reach = high - low
+    if reach < 8.0 or _noise(grey) > 0.04 * reach:
+        return False
+    between = (grey > low + 0.2 * reach) & (grey < high - 0.15 * reach)
+    even = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, square(5)) < 0.1 * reach
+    return bool(np.mean(between & even) < 0.003)
 
 
 def _local_median(values: FloatArray) -> FloatArray:
