@@ -60,7 +60,7 @@ def find_drawing(page: Page, name: Path) -> Drawing:
     if sheet is not None:
         ink = _on_sheet(ink, sheet)
         fills &= sheet
-    ink = _without_ruling(ink, contrast.darkness, contrast.noise)
+    ink = _without_ruling(ink, contrast)
     ink |= _plain_or_outlined(fills, ink)
     ink = _without_specks(_without_frame(ink, contrast.two_tones), contrast.darkness, contrast.two_tones)
     if not ink.any() or _is_dust(ink, float(np.median(contrast.noise))):
@@ -101,8 +101,63 @@ def _on_sheet(ink: Mask, sheet: Mask) -> Mask:
 
 
 
-def _without_ruling(ink: Mask, contrast: FloatArray, noise: FloatArray) -> Mask:
-    """Ink without the lines of ruled or squared paper: parallel straight lines, evenly apart, across the page."""
+def _without_ruling(ink: Mask, contrast: Contrast) -> Mask:
+    """Ink without the lines of ruled or squared paper.
+
+    Ruling is told from the drawing by its tone where it is fainter, else by its even distance (see `_without_grid`).
+    """
+    level = 0.0
+    for _ in range(3):  # paper may have lines of two strengths
+        found = _ruling_tone(contrast, level)
+        if found is None:
+            break
+        level = found
+    return ink & (contrast.darkness > level) if level else _without_grid(ink, contrast.darkness, contrast.noise)
+
+
+def _ruling_tone(contrast: Contrast, above: float) -> float | None:
+    """Darkness between that of the faintest lines darker than ``above`` and the rest, where these are ruling: they run
+    in one direction, or two at right angles, and are everywhere on the page. None where they are not."""
+    darkness = contrast.darkness
+    faint = darkness > np.maximum(2.0 * contrast.noise, max(0.02, above))
+    ridge = faint & (darkness >= cv2.dilate(darkness, square(3)) - 1e-4)
+    values = np.log(darkness[ridge])
+    if len(values) < 500 or np.ptp(values) < math.log(1.5):
+        return None
+    split = _two_classes(values)
+    low, high = values[values <= split], values[values > split]
+    if min(len(low), len(high)) < 100 or np.median(high) - np.median(low) < math.log(1.5):
+        return None
+    low_ridge = ridge & (darkness <= math.exp(split))
+    cells = cv2.resize(low_ridge.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA)
+    if np.mean(cells > 0.0) < 0.9 or _straightness(darkness, low_ridge) < 0.6:
+        return None
+    return float(math.exp(max(split, float(np.percentile(low, 98)))))
+
+
+def _two_classes(values: FloatArray) -> float:
+    """The value that parts others into two classes of the least variance (Otsu 1979)."""
+    counts, edges = np.histogram(values, 128)
+    middles = 0.5 * (edges[1:] + edges[:-1])
+    below = np.cumsum(counts)
+    sums = np.cumsum(counts * middles)
+    above = below[-1] - below
+    between = (sums[-1] * below / below[-1] - sums) ** 2 / np.maximum(below * above, 1)
+    return float(edges[1:][int(np.argmax(between))])
+
+
+def _straightness(darkness: FloatArray, where: Mask) -> float:
+    """How far lines run in one direction or at right angles to it: 1 for squared paper, 0 for any direction."""
+    smooth = cv2.GaussianBlur(darkness, (0, 0), 1.0)
+    x, y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    # The structure tensor of an area has the direction of its lines, which the gradient on a ridge itself has not.
+    xx, xy, yy = (cv2.GaussianBlur(product, (0, 0), 2.0) for product in (x * x, x * y, y * y))
+    angle = 0.5 * np.arctan2(2.0 * xy[where], xx[where] - yy[where])
+    return float(np.abs(np.mean(np.exp(4j * angle))))
+
+
+def _without_grid(ink: Mask, contrast: FloatArray, noise: FloatArray) -> Mask:
+    """Ink without parallel straight lines, evenly apart, across the page."""
     height, width = ink.shape
     line = stroke_width(ink)
     if line > 0.01 * max(ink.shape):
@@ -185,6 +240,8 @@ def _without_frame(ink: Mask, two_tones: bool) -> Mask:
     if not edge.any():
         return ink
     rest = ink & ~edge[labels]
+    if two_tones and stroke_width(ink & ~rest) > 0.75 * stroke_width(rest):
+        return ink  # part of an icon
     ys, xs = np.nonzero(rest)
     if len(xs) == 0 or max(np.ptp(xs), np.ptp(ys)) < 0.2 * max(ink.shape):
         return ink
@@ -264,7 +321,7 @@ def _divided(ink: Mask) -> Drawing:
     lines |= radius <= radii[0]
     lines[0] = False
     line = _weighted_median(radius[lines], (area / radius)[lines]) if lines.any() else 0.0
-    filled = ~lines & (radius > (1.7 * line or 0.065 * _SIDE))
+    filled = ~lines & (radius > (1.45 * line or 0.065 * _SIDE))
     fills = np.zeros(ink.shape, bool)
     for index in range(1, count):
         piece = labels == index
@@ -302,6 +359,7 @@ def _tails(piece: Mask, depth: FloatArray, radius: float) -> Mask:
     tails = np.zeros(count, bool)
     for index in range(1, count):
         tail = labels == index
+        width = 2.0 * float(depth[tail].max())
         mouths, _ = cv2.connectedComponents((tail & near).astype(np.uint8), connectivity=8)
-        tails[index] = mouths == 2 and tail.sum() > 4.0 * stroke_width(tail) ** 2
+        tails[index] = mouths == 2 and tail.sum() > width * max(3.0 * width, radius)
     return np.asarray(tails[labels])

@@ -220,9 +220,12 @@ def light_on_dark(grey: Bytes, two_tones: bool) -> bool:
     """Whether lines are lighter than the ground: by the border where it is even, else by the thin details."""
     low, high = np.percentile(grey, (0.5, 99.5))
     border = ring(grey).astype(np.float32)
-    light = float(np.mean(border > 0.5 * (low + high)))
-    if two_tones and abs(light - 0.5) > 0.05:
-        return light < 0.5
+    if two_tones:
+        light = float(np.mean(border > 0.5 * (low + high)))
+        if light < 0.05 and _is_framed(grey < 0.5 * (low + high)):
+            return False
+        if abs(light - 0.5) > 0.05:
+            return light < 0.5
     ground = float(np.median(border))
     reach = 0.12 * (high - low)
     if np.mean(np.abs(border - ground) <= reach) > 0.7 and min(ground - low, high - ground) <= reach:
@@ -237,6 +240,11 @@ def light_on_dark(grey: Bytes, two_tones: bool) -> bool:
         ratio = math.log((light + 10.0) / (dark + 10.0))
         verdict = max(verdict, ratio, key=abs)
     return verdict > 0.0
+
+
+def _is_framed(dark: Mask) -> bool:
+    """Whether what runs along the border is a line rather than the ground."""
+    return bool(np.mean(dark) < 0.5 and float(depth_of(dark).max()) < 0.12 * min(dark.shape))
 
 
 def find_paper(grey: Bytes) -> Mask | None:
@@ -357,7 +365,7 @@ def contrast_of(grey: Bytes, two_tones: bool) -> Contrast:
 
 def has_two_tones(grey: Bytes) -> bool:
     """Whether a page holds an even ground and an even ink alone, as an icon does."""
-    low, high = (float(level) for level in np.percentile(grey, (0.2, 99.8)))
+    low, high = (float(level) for level in np.percentile(grey, (0.02, 99.98)))
     reach = high - low
     if reach < 8.0 or _noise(grey) > 0.04 * reach:
         return False
