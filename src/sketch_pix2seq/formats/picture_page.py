@@ -248,24 +248,37 @@ def _is_framed(dark: Mask) -> bool:
 
 
 def find_paper(grey: Bytes) -> Mask | None:
-    """A bright sheet on a dark table with marks on it, or None: the sheet without its edge."""
-    small = cv2.medianBlur(cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 5)
-    low, high = np.percentile(small, (2, 98))
-    if high - low < 40:
-        return None
+    """A bright sheet on a darker table with marks on it, or None: the sheet without its edge."""
+    reduced = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = cv2.medianBlur(reduced, 5)
     best: Mask | None = None
-    for level in np.linspace(low, high, 14)[1:-1]:  # one of them parts the table from the paper's shaded side
-        sheet = _sheet_at(small, level)
-        if sheet is not None and (best is None or sheet.sum() > best.sum()):
-            best = sheet
+    for lit in (small, _without_slope(small)):
+        low, middle, high = np.percentile(lit, (2, 30, 98))
+        if high - low < 8:
+            continue
+        # One of the levels parts the table from the paper's shaded side; a light table differs from it by a little.
+        for level in (*np.linspace(low, high, 14)[1:-1], *np.linspace(max(low, 0.75 * high, middle - 8), high, 12)):
+            sheet = _sheet_at(lit, level)
+            if sheet is not None and (best is None or sheet.sum() > best.sum()):
+                best = sheet
     if best is None:
         return None
     inside = eroded(best, 0.02 * max(small.shape))
-    marks = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, square(max(small.shape) / 12))[inside]
+    marks = cv2.morphologyEx(reduced, cv2.MORPH_BLACKHAT, square(max(small.shape) / 12))[inside]
     if marks.size == 0 or np.percentile(marks, 99.5) < 12:
         return None
     size = (grey.shape[1], grey.shape[0])
     return np.asarray(cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _without_slope(grey: Bytes) -> Bytes:
+    """A picture with the plane that fits its brightness best made level."""
+    height, width = grey.shape
+    y, x = np.mgrid[0:height, 0:width]
+    plane = np.stack([np.ones(grey.size), x.ravel() / width - 0.5, y.ravel() / height - 0.5], axis=1)
+    fit = np.linalg.lstsq(plane, grey.ravel().astype(np.float64), rcond=None)[0]
+    light = np.maximum(plane @ fit, 16.0).reshape(grey.shape)
+    return np.asarray(np.clip(grey * (fit[0] / light), 0.0, 255.0), np.uint8)
 
 
 def _sheet_at(small: Bytes, level: float) -> Mask | None:
@@ -278,22 +291,41 @@ def _sheet_at(small: Bytes, level: float) -> Mask | None:
     if shape is None or not 0.15 < cv2.contourArea(shape) / small.size < 0.97:
         return None
     hull = cv2.convexHull(shape)
-    corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True).reshape(-1, 2)
-    if len(corners) > 6 or cv2.contourArea(shape) < 0.965 * cv2.contourArea(hull):
+    if cv2.contourArea(shape) < 0.965 * cv2.contourArea(hull):
         return None
     sheet = np.zeros(small.shape, np.uint8)
     cv2.fillPoly(sheet, [hull], 1)
     filled = float(np.mean(bright[sheet > 0]))
-    angles = _right_angles(corners, small.shape, 0.03 * max(small.shape))
+    around = cv2.arcLength(hull, True)
+    polygons = [cv2.approxPolyDP(hull, share * around, True).reshape(-1, 2) for share in (0.015, 0.03)]
+    angles = max(_right_angles(p, small.shape, 0.03 * max(small.shape)) for p in polygons)
     if filled < 0.7 or angles == 0:
         return None
-    return sheet > 0 if _sharpness(small, sheet > 0) > (0.92 if angles == 1 else 0.85) else None
+    if _sharpness(small, sheet > 0) > (0.92 if angles == 1 else 0.85):
+        return sheet > 0
+    return sheet > 0 if angles >= 3 and filled > 0.9 and _has_step(small, sheet > 0) else None
+
+
+def _has_step(grey: Bytes, area: Mask) -> bool:
+    """Whether an area is evenly brighter than what is around it, by a step that is small but sharp."""
+    reach = 0.04 * max(grey.shape)
+    around = (cv2.dilate(area.astype(np.uint8), square(2.0 * reach)) > 0) & ~area
+    within = area & ~eroded(area, reach)
+    if not around.any() or not within.any():
+        return False
+    step = float(np.median(grey[within])) - float(np.percentile(grey[around], 75))
+    side = square(0.02 * max(grey.shape))
+    jump = cv2.dilate(grey, side).astype(np.float32) - cv2.erode(grey, side).astype(np.float32)
+    outline = area & ~eroded(area, 1.5)
+    return step > 4.0 and float(np.mean(jump[outline] > 0.7 * step)) > 0.9
 
 
 def _right_angles(corners: NDArray[np.int32], shape: tuple[int, ...], clear: float) -> int:
     """How many corners a polygon has inside the picture; 0 where one is no right angle, as beside a shadow."""
     height, width = shape[:2]
     count = 0
+    if len(corners) > 6:
+        return 0
     for before, corner, after in zip(np.roll(corners, 1, axis=0), corners, np.roll(corners, -1, axis=0), strict=True):
         x, y = corner
         if min(x, y, width - 1 - x, height - 1 - y) <= clear:
@@ -369,7 +401,7 @@ def has_two_tones(grey: Bytes) -> bool:
     reach = high - low
     if reach < 8.0 or _noise(grey) > 0.04 * reach:
         return False
-    between = (grey > low + 0.2 * reach) & (grey < high - 0.15 * reach)
+    between = (grey > low + 0.2 * reach) & (grey < high - 0.04 * reach)
     even = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, square(5)) < 0.1 * reach
     return bool(np.mean(between & even) < 0.003)
 
