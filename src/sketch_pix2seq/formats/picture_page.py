@@ -299,11 +299,10 @@ def _sheet_at(small: Bytes, level: float) -> Mask | None:
     around = cv2.arcLength(hull, True)
     polygons = [cv2.approxPolyDP(hull, share * around, True).reshape(-1, 2) for share in (0.015, 0.03)]
     angles = max(_right_angles(p, small.shape, 0.03 * max(small.shape)) for p in polygons)
-    if filled < 0.7 or angles == 0:
-        return None
-    if _sharpness(small, sheet > 0) > (0.92 if angles == 1 else 0.85):
+    if filled >= 0.7 and angles > 0 and _sharpness(small, sheet > 0) > (0.92 if angles == 1 else 0.85):
         return sheet > 0
-    return sheet > 0 if angles >= 3 and filled > 0.9 and _has_step(small, sheet > 0) else None
+    whole = max(_right_angles(p, small.shape, 1.5) for p in polygons) >= 3
+    return sheet > 0 if whole and filled > 0.9 and _has_step(small, sheet > 0) else None
 
 
 def _has_step(grey: Bytes, area: Mask) -> bool:
