@@ -60,7 +60,7 @@ def find_drawing(page: Page, name: Path) -> Drawing:
     if sheet is not None:
         ink = _on_sheet(ink, sheet)
         fills &= sheet
-    ink = _without_ruling(ink, contrast)
+    ink = _without_shadow(_without_ruling(ink, contrast), contrast.darkness)
     ink |= _plain_or_outlined(fills, ink)
     ink = _without_specks(_without_frame(ink, contrast.two_tones), contrast.darkness, contrast.two_tones)
     if not ink.any() or _is_dust(ink, float(np.median(contrast.noise))):
@@ -220,6 +220,44 @@ def _evenly_apart(found: NDArray[np.float32], across: int) -> list[tuple[float, 
     steps = math.ceil(1.5 * across / pitch)
     everywhere = [start + pitch * n for n in range(-steps, steps + 1)]
     return [(rho, theta) for rho in (*everywhere, *rhos[on_pitch].tolist())]
+
+
+def _without_shadow(ink: Mask, darkness: FloatArray) -> Mask:
+    """Ink without a drop shadow: a fainter copy of the drawing, moved by a little."""
+    ridge = ink & (darkness >= cv2.dilate(darkness, square(3)) - 1e-4)
+    values = np.log(np.maximum(darkness[ridge], 1e-3))
+    if len(values) < 100 or np.ptp(values) < math.log(1.3):
+        return ink
+    level = math.exp(_two_classes(values))
+    strong = ink & (darkness > level)
+    weak = ink & ~strong & (_distance(~strong) > 2.0)
+    if not strong.any() or weak.sum() < 0.05 * strong.sum():
+        return ink
+    down, right = _offset(strong, weak)
+    moved = np.zeros_like(strong)
+    height, width = ink.shape
+    moved[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = strong[
+        max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)
+    ]
+    covered = np.mean(_distance(~moved)[weak] <= 0.012 * max(ink.shape)) if moved.any() else 0.0
+    seen = moved & ~strong
+    copied = np.mean(darkness[seen] > 0.5 * float(np.median(darkness[weak]))) if seen.any() else 0.0
+    return strong if covered > 0.85 and copied > 0.7 else ink
+
+
+def _offset(strong: Mask, weak: Mask) -> tuple[int, int]:
+    """How far down and to the right strong ink is moved to lie on weak ink best, by at most 5 % of the page."""
+    scale = min(1.0, 400.0 / max(strong.shape))
+    line, copy = (
+        cv2.resize(mask.astype(np.float32), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        for mask in (strong, weak)
+    )
+    size = [2 * side for side in line.shape]
+    match = np.fft.irfft2(np.fft.rfft2(copy, size) * np.conj(np.fft.rfft2(line, size)), size)
+    reach = math.ceil(0.05 * max(line.shape))
+    near = np.roll(match, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+    down, right = np.unravel_index(int(np.argmax(near)), near.shape)
+    return round((int(down) - reach) / scale), round((int(right) - reach) / scale)
 
 
 def _without_frame(ink: Mask, two_tones: bool) -> Mask:
