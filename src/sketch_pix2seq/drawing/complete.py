@@ -147,9 +147,7 @@ def _frames(model: Model, started: Sketch, code: FloatArray, told: Told) -> _Pro
     return _Proposals(code[many], Told(*(v[many] for v in told)), ratio * side, centres, np.zeros(len(tried)))
 
 
-def _weighed(
-    model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int
-) -> tuple[_Proposals, float]:
+def _weighed(model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int) -> tuple[_Proposals, float]:
     """The proposals with most weight, and how probable it is that nothing is missing."""
     rows = _rows(started, proposals, model.info.sequence)
     n, k = rows.shape[:2]
@@ -166,9 +164,7 @@ def _weighed(
     return proposals.select(np.resize(order, samples)), finished
 
 
-def _continued(
-    model: Model, started: Sketch, proposals: _Proposals, seed: int, settings: DrawSettings
-) -> list[Sketch]:
+def _continued(model: Model, started: Sketch, proposals: _Proposals, seed: int, settings: DrawSettings) -> list[Sketch]:
     rows = _rows(started, proposals, model.info.sequence)
 
     def begin(runtime: Runtime, chosen: NDArray[np.int64]) -> DrawingState:
@@ -202,9 +198,7 @@ def _rows(started: Sketch, proposals: _Proposals, spec: SequenceSpec) -> FloatAr
     return rows if spec.start == "centre" or len(points) == 1 else rows[:, 1:]
 
 
-def _joined(
-    started: Sketch, drawn: Sketch, side: float, centre: DoubleArray, spec: SequenceSpec, given: int
-) -> Sketch:
+def _joined(started: Sketch, drawn: Sketch, side: float, centre: DoubleArray, spec: SequenceSpec, given: int) -> Sketch:
     """The started strokes as they are, and what was drawn after them, in their coordinates."""
     origin = np.full(2, CANVAS_SIZE / 2) if spec.start == "centre" else np.zeros(2)
     target = centre if spec.start == "centre" else started.points()[0].astype(np.float64)

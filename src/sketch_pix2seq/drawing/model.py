@@ -145,9 +145,7 @@ class Model:
         ink = self.ink_of(sketches)
         codes = self.encode_ink(ink)
         if freedom == 0:
-            return self.draw_codes(
-                codes, samples, pictures=ink, seed=seed, settings=settings, on_progress=on_progress
-            )
+            return self.draw_codes(codes, samples, pictures=ink, seed=seed, settings=settings, on_progress=on_progress)
         index = None if category is None else self.index_of(category)
         known = self.recognise(ink) if index is None else np.full(len(ink), index, np.int64)
         return self.vary_codes(codes, known, samples, seed=seed, settings=settings, on_progress=on_progress)
@@ -285,6 +283,11 @@ class Model:
         else:
             several = [name for name in ([category] if isinstance(category, str) else category) for _ in range(samples)]
         wanted = np.array([self.index_of(name) for name in several], np.int64)
+        if category is not None and not self.has_encoder and len(self.info.categories) > 1:
+            raise SettingsError(
+                f"this model cannot be told which of its {len(self.info.categories)} categories to draw; any of them "
+                "comes with `--category any`"
+            )
         streams = streams_of(seed, len(wanted))
         drawings: list[Sketch] = []
         for begin in range(0, len(wanted), _DRAWN_AT_ONCE):
@@ -299,10 +302,6 @@ class Model:
         self, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings
     ) -> list[Sketch]:
         if not self.has_encoder:
-            if len(self.info.categories) > 1:
-                raise SettingsError(
-                    f"this model cannot be told which of its {len(self.info.categories)} categories to draw"
-                )
             told = Told.nothing(self.info, 1)
             sources = np.zeros(len(streams), np.int64)
             return self._drawn(np.zeros((1, 0), np.float32), told, sources, streams, settings)
