@@ -36,7 +36,9 @@ def unknown_category(name: str, known: Sequence[str]) -> SettingsError:
     near = get_close_matches(_plain(name), forms, 1, _NEAR)
     hint = f"did you mean {forms[near[0]]!r}? " if near else ""
     listed = ", ".join(known) if len(known) <= _LISTED else f"{len(known)} (`sketch-pix2seq categories` lists them)"
-    return SettingsError(f"no category {name!r}; {hint}the model knows {listed}; `train --from bundled` teaches it others")
+    return SettingsError(
+        f"no category {name!r}; {hint}the model knows {listed}; `train --from bundled` teaches it others"
+    )
 
 
 def _plain(name: str) -> str:

@@ -177,8 +177,10 @@ LINE = [up(-100, 0), down(0, -100), up(200, 0)]
 
 def test_the_search_lays_its_strokes_where_the_picture_has_ink() -> None:
     """Of two strokes that are proposed equally often the one on the picture's line is drawn, and then it ends."""
-    picture = render(Sketch((np.array([[0, 127], [255, 127]], np.float32), np.array([[127, 0], [127, 255]], np.float32))),
-                     Scripted.info.model.raster)
+    picture = render(
+        Sketch((np.array([[0, 127], [255, 127]], np.float32), np.array([[127, 0], [127, 255]], np.float32))),
+        Scripted.info.model.raster,
+    )
     along = [down(-127, 0), up(254, 0)]
 
     def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
@@ -217,7 +219,10 @@ def test_a_drawing_does_not_depend_on_its_neighbours_or_threads(folders: dict[st
     settings = DrawSettings(temperature=1.0, pen_temperature=1.0, max_points=20, freedom=0)
     together = one.draw_all(sketches, 2, seed=3, settings=settings)
     assert [len(x.runtime.workers(40)) for x in (one, two)] == [1, 2]
-    for other in (two.draw_all(sketches, 2, seed=3, settings=settings), [one.draw(s, 2, seed=3, settings=settings) for s in sketches]):
+    for other in (
+        two.draw_all(sketches, 2, seed=3, settings=settings),
+        [one.draw(s, 2, seed=3, settings=settings) for s in sketches],
+    ):
         for a, b in zip(together, other, strict=True):
             for x, y in zip(a, b, strict=True):
                 assert [len(s) for s in x.strokes] == [len(s) for s in y.strokes]
@@ -290,7 +295,12 @@ def test_what_cannot_be_drawn_is_refused(folders: dict[str, Path], house: Sketch
     with pytest.raises(SettingsError):
         model.draw(house, 0)
     for wrong in (
-        {"temperature": -1}, {"proposals": 0}, {"max_points": 0}, {"pen_temperature": -0.1}, {"freedom": 1.5}, {"guidance": -1},
+        {"temperature": -1},
+        {"proposals": 0},
+        {"max_points": 0},
+        {"pen_temperature": -0.1},
+        {"freedom": 1.5},
+        {"guidance": -1},
     ):
         with pytest.raises(SettingsError):
             DrawSettings(**wrong)

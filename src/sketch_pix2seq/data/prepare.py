@@ -25,6 +25,7 @@ from sketch_pix2seq.formats import (
     OnProblem,
     Problem,
     ReadOptions,
+    as_text,
     find_files,
     read_sketches,
     suffix_of,
@@ -200,9 +201,9 @@ def read_named(
     if suffix_of(path) in MANY_SUFFIXES:
         yield from sketches
         return
-    name = category or path.resolve().parent.name.replace("_", " ") or path.stem
+    name = category or as_text(path.resolve().parent.name.replace("_", " ") or path.stem)
     for sketch in sketches:
-        yield sketch.with_(category=name, metadata={"source": path.name})
+        yield sketch.with_(category=name, metadata={"source": as_text(path.name)})
 
 
 # -- what is done in many processes ---------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.constants import COMPLETE
 from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
 from sketch_pix2seq.drawing.model import DrawSettings, Model, Source, read_source, streams_of
 from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, Told
@@ -25,12 +26,13 @@ from sketch_pix2seq.raster import shades_of
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, whole_of
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
-PROPOSALS = 32
+PROPOSALS: int = COMPLETE["proposals"]
 """Codes and frames that the flow proposes, at least."""
-_RATIOS, _PLACES = (1.0, 1.2, 1.5, 2.0, 3.0), (-1.0, -0.5, 0.0, 0.5, 1.0)
+_RATIOS: tuple[float, ...] = tuple(COMPLETE["ratios"])
+_PLACES: tuple[float, ...] = tuple(COMPLETE["places"])
 """Longest side of the whole over that of the started strokes, and where these lie in the room that is left, where frames
 are proposed without the flow."""
-_AS_PLACED = 0.5
+_AS_PLACED: float = COMPLETE["as_placed"]
 """Nats a point in favour of the frame of a picture that is given as strokes."""
 
 
@@ -145,9 +147,7 @@ def _frames(model: Model, started: Sketch, code: FloatArray, told: Told) -> _Pro
     return _Proposals(code[many], Told(*(v[many] for v in told)), ratio * side, centres, np.zeros(len(tried)))
 
 
-def _weighed(
-    model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int
-) -> tuple[_Proposals, float]:
+def _weighed(model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int) -> tuple[_Proposals, float]:
     """The proposals with most weight, and how probable it is that nothing is missing."""
     rows = _rows(started, proposals, model.info.sequence)
     n, k = rows.shape[:2]
@@ -164,9 +164,7 @@ def _weighed(
     return proposals.select(np.resize(order, samples)), finished
 
 
-def _continued(
-    model: Model, started: Sketch, proposals: _Proposals, seed: int, settings: DrawSettings
-) -> list[Sketch]:
+def _continued(model: Model, started: Sketch, proposals: _Proposals, seed: int, settings: DrawSettings) -> list[Sketch]:
     rows = _rows(started, proposals, model.info.sequence)
 
     def begin(runtime: Runtime, chosen: NDArray[np.int64]) -> DrawingState:
@@ -200,9 +198,7 @@ def _rows(started: Sketch, proposals: _Proposals, spec: SequenceSpec) -> FloatAr
     return rows if spec.start == "centre" or len(points) == 1 else rows[:, 1:]
 
 
-def _joined(
-    started: Sketch, drawn: Sketch, side: float, centre: DoubleArray, spec: SequenceSpec, given: int
-) -> Sketch:
+def _joined(started: Sketch, drawn: Sketch, side: float, centre: DoubleArray, spec: SequenceSpec, given: int) -> Sketch:
     """The started strokes as they are, and what was drawn after them, in their coordinates."""
     origin = np.full(2, CANVAS_SIZE / 2) if spec.start == "centre" else np.zeros(2)
     target = centre if spec.start == "centre" else started.points()[0].astype(np.float64)

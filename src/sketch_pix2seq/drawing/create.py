@@ -25,7 +25,7 @@ from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.formats import stem_of
 from sketch_pix2seq.formats.paper import PaperSize
-from sketch_pix2seq.raster import RasterSpec, damaged, render, render_fitted
+from sketch_pix2seq.raster import RasterSpec, damaged, render_fitted
 from sketch_pix2seq.sheet import Cell, Paper, Picture, Row, draw_sketch, line_width, place, write_sheet
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.categories import category_named
 from sketch_pix2seq.drawing.atlas import Atlas
+from sketch_pix2seq.drawing.constants import MODEL
 from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
 from sketch_pix2seq.drawing.recognition import Classifier
 from sketch_pix2seq.drawing.runtime import DrawingState, Posterior, Runtime, Told
@@ -26,13 +27,13 @@ from sketch_pix2seq.sketch import FloatArray, Sketch
 Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
 """A file of any readable format, a sketch, or an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``)."""
 
-FREEDOM = 0.4
+FREEDOM: float = MODEL["freedom"]
 """Freedom where none is given and the model has a flow."""
 _AT_ONCE = 512
 """Pictures encoded together."""
 _DRAWN_AT_ONCE = 2048
 """Drawings sampled together."""
-_SURE = 0.3
+_SURE: float = MODEL["sure"]
 """Probability from which the classifier's category is what the flow is told of a picture."""
 
 
@@ -44,7 +45,7 @@ class DrawSettings(SampleSettings):
     """From 0, which follows the picture line by line, over the same thing in the same pose, to 1, which keeps the
     category alone: the level to which the picture's code is noised and brought back by the flow. Default: 0.4; 0 for a
     model without a flow."""
-    guidance: float = 1.6
+    guidance: float = MODEL["guidance"]
     """How far the flow goes towards what the category alone brings; 1 = as varied as people's drawings, more is clearer
     and less varied."""
 
@@ -144,9 +145,7 @@ class Model:
         ink = self.ink_of(sketches)
         codes = self.encode_ink(ink)
         if freedom == 0:
-            return self.draw_codes(
-                codes, samples, pictures=ink, seed=seed, settings=settings, on_progress=on_progress
-            )
+            return self.draw_codes(codes, samples, pictures=ink, seed=seed, settings=settings, on_progress=on_progress)
         index = None if category is None else self.index_of(category)
         known = self.recognise(ink) if index is None else np.full(len(ink), index, np.int64)
         return self.vary_codes(codes, known, samples, seed=seed, settings=settings, on_progress=on_progress)
@@ -284,6 +283,11 @@ class Model:
         else:
             several = [name for name in ([category] if isinstance(category, str) else category) for _ in range(samples)]
         wanted = np.array([self.index_of(name) for name in several], np.int64)
+        if category is not None and not self.has_encoder and len(self.info.categories) > 1:
+            raise SettingsError(
+                f"this model cannot be told which of its {len(self.info.categories)} categories to draw; any of them "
+                "comes with `--category any`"
+            )
         streams = streams_of(seed, len(wanted))
         drawings: list[Sketch] = []
         for begin in range(0, len(wanted), _DRAWN_AT_ONCE):
@@ -298,10 +302,6 @@ class Model:
         self, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings
     ) -> list[Sketch]:
         if not self.has_encoder:
-            if len(self.info.categories) > 1:
-                raise SettingsError(
-                    f"this model cannot be told which of its {len(self.info.categories)} categories to draw"
-                )
             told = Told.nothing(self.info, 1)
             sources = np.zeros(len(streams), np.int64)
             return self._drawn(np.zeros((1, 0), np.float32), told, sources, streams, settings)

@@ -21,9 +21,7 @@ def bundled_folder() -> Path:
     return Path(str(resources.files("sketch_pix2seq"))) / "pretrained"
 
 
-def load_model(
-    model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", threads: int = 0
-) -> Model:
+def load_model(model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", threads: int = 0) -> Model:
     """The bundled model, the model of a folder, or ``hf:owner/name`` on the Hugging Face Hub (needs huggingface_hub).
 
     runtime: "onnx" needs nothing more, "torch" needs PyTorch. threads: of ONNX Runtime; 0 = one a core.

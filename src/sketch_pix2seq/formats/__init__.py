@@ -10,7 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import unquote
 
-from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.errors import FileError, FormatError
+from sketch_pix2seq.files import open_to_read
 from sketch_pix2seq.formats.paper import PaperSize
 from sketch_pix2seq.sketch import Sketch
 
@@ -77,7 +78,7 @@ def stem_of(path: str | Path) -> str:
 def category_of(path: str | Path) -> str:
     """The category that the name of a QuickDraw file tells: ``cat`` for ``cat.npz``, ``sketchrnn_cat.npz``,
     ``cat.full.npz``, ``full_simplified_cat.ndjson`` or ``cat.raw.ndjson``; ``alarm clock`` for ``alarm_clock.npz``."""
-    stem = _QUICKDRAW_ENDING.sub("", unquote(stem_of(path)))
+    stem = _QUICKDRAW_ENDING.sub("", unquote(as_text(stem_of(path))))
     return _QUICKDRAW_PREFIX.sub("", stem).replace("_", " ").strip() or stem
 
 
@@ -133,16 +134,31 @@ def read_sketches(
             strict=options.strict,
             on_problem=on_problem,
         )
-    elif suffix in SVG_SUFFIXES:
-        from sketch_pix2seq.formats.svg import read_svg
-
-        yield read_svg(path, tolerance=options.tolerance)
-    elif suffix in PICTURE_SUFFIXES:
-        from sketch_pix2seq.formats.picture import read_picture
-
-        yield read_picture(path)
+    elif suffix in SVG_SUFFIXES + PICTURE_SUFFIXES:
+        yield _read_one(path, suffix, options)
     else:
         raise FileError(path, _unknown(suffix, "read", READ_SUFFIXES))
+
+
+def _read_one(path: Path, suffix: str, options: ReadOptions) -> Sketch:
+    """The sketch of an SVG or a picture."""
+    open_to_read(path).close()
+    try:
+        if suffix in SVG_SUFFIXES:
+            from sketch_pix2seq.formats.svg import read_svg
+
+            return read_svg(path, tolerance=options.tolerance)
+        from sketch_pix2seq.formats.picture import read_picture
+
+        return read_picture(path)
+    except (
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # coordinates beyond bounds, and the like
+        problem = " ".join(str(error).split())[:200] or type(error).__name__
+        raise FormatError(path, f"cannot be read as a drawing ({problem})") from error
 
 
 def write_sketch(sketch: Sketch, path: str | Path, *, paper: PaperSize = PaperSize()) -> Path:
@@ -216,7 +232,12 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _folder_category(path: Path) -> str | None:
-    return None if suffix_of(path) in MANY_SUFFIXES else path.resolve().parent.name.replace("_", " ")
+    return None if suffix_of(path) in MANY_SUFFIXES else as_text(path.resolve().parent.name.replace("_", " "))
+
+
+def as_text(name: str) -> str:
+    """A file's name as text; bytes in it that are not UTF-8 are shown as U+FFFD."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _writable_suffix(path: Path) -> str:

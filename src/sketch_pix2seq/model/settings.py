@@ -69,7 +69,9 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         if self.encoder == "none" and (self.z_size or self.canvas or self.sample_z or self.unit_code or self.noise):
-            raise SettingsError('encoder "none" has no code: it needs z_size 0, noise 0, and no sample_z, unit_code, canvas')
+            raise SettingsError(
+                'encoder "none" has no code: it needs z_size 0, noise 0, and no sample_z, unit_code, canvas'
+            )
         if self.encoder != "none" and self.z_size < 1:
             raise SettingsError(f'z_size must be at least 1, not {self.z_size}; only encoder "none" has no code')
         if self.unit_code and self.sample_z:

@@ -305,4 +305,3 @@ def validate_flow(flow: Flow, weights: dict[str, Tensor], codes: Codes) -> float
 def _tensors(codes: Codes, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     whole, partial, frame, category = (torch.from_numpy(x[chosen]) for x in codes)
     return whole.float(), partial.float(), frame.float(), category
-

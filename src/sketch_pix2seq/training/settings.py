@@ -117,6 +117,7 @@ class TuneSettings:
     """Sketches that are drawn for it, the same number of each category."""
     temperature: float = 0.2
     """tau with which they are drawn."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.rehearsal < 1:
             raise SettingsError("tune.rehearsal is a share: 0 or more, and below 1")
