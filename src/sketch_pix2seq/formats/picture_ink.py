@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import PictureError
+from sketch_pix2seq.formats.picture_lines import thinned
 from sketch_pix2seq.formats.picture_page import (
     NO_DRAWING,
     Contrast,
@@ -346,10 +347,11 @@ def _divided(ink: Mask) -> Drawing:
     """Ink parted into strokes and filled areas.
 
     Of each piece, the thickest disc that can sweep 0.4 of it is found. Where the sweep is long for the disc's size, the
-    piece is a line; where it is short, a filled area, unless it is no thicker than the lines: a dot or a dash.
+    piece is a line, if it is about as thick everywhere; where it is short, a filled area, unless it is no thicker than
+    the lines: a dot or a dash.
     """
     depth = depth_of(ink)
-    count, labels = cv2.connectedComponents(ink.astype(np.uint8), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     area = np.maximum(1, np.bincount(labels.ravel(), minlength=count)).astype(np.float64)
     radii = np.geomspace(2.0, max(2.5, float(depth.max())), 28)
     swept = np.stack([np.bincount(labels[_swept(depth, radius)], minlength=count) for radius in radii])
@@ -358,6 +360,10 @@ def _divided(ink: Mask) -> Drawing:
     lines = swept[step, np.arange(count)] > 4.0 * math.pi * radius**2
     lines |= radius <= radii[0]
     lines[0] = False
+    extent = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    for index in np.flatnonzero(lines & (2.0 * radius > 0.15 * extent)):
+        along = depth[thinned(labels == index)]
+        lines[index] = np.percentile(along, 10) > 0.62 * np.percentile(along, 90)
     line = _weighted_median(radius[lines], (area / radius)[lines]) if lines.any() else 0.0
     filled = ~lines & (radius > (1.45 * line or 0.065 * _SIDE))
     fills = np.zeros(ink.shape, bool)
