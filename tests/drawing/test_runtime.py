@@ -106,7 +106,7 @@ def test_states_are_selected_and_put_in_the_place_of_others(folders: dict[str, P
         drawn, after = runtime.draw_row(rows[:n], state, none[:n], control[:n].astype(np.float32), rows[:n])
         return drawn.row, after
 
-    first, state = row(runtime.start(codes, Told.nothing(runtime.info, 4)), 4)
+    _, state = row(runtime.start(codes, Told.nothing(runtime.info, 4)), 4)
     whole, _ = row(state, 4)
     part, _ = row(state.select(np.array([3, 1])), 2)
     np.testing.assert_allclose(part, whole[[3, 1]], atol=1e-5)

@@ -1,4 +1,5 @@
-"""Rows follow the mixture; drawings do not depend on those beside them; the search lays ink where the picture has it."""
+"""Rows follow the mixture; drawings do not depend on those beside them; the search lays ink where the picture has
+it."""
 
 from __future__ import annotations
 

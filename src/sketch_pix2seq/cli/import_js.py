@@ -45,7 +45,7 @@ def run(settings: Settings) -> None:
     try:
         from sketch_pix2seq.model.javascript import import_js
     except ImportError as error:
-        raise missing_package(error, "importing", "js") from error
+        raise missing_package(error, "importing", "train") from error
     for file in settings.files:
         name = name_of(file)
         category = name if settings.category is None else settings.category

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import MISSING, fields, is_dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -16,7 +19,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sketch_pix2seq import __version__
-from sketch_pix2seq.errors import FileError, FormatError, SettingsError, SketchError
+from sketch_pix2seq.errors import FormatError, SettingsError, SketchError
+from sketch_pix2seq.files import open_to_read
 
 PROGRAM = "sketch-pix2seq"
 
@@ -40,6 +44,7 @@ COMMANDS = {
 
 _NESTED = ("train", "train-classifier")
 """Commands whose settings hold others; their flags are written with both names: --augment.drop."""
+_LONGEST_CONFIG = 64 << 10
 _CONFIG = "--config FILE.yaml reads any of these settings from a file; flags come last."
 
 
@@ -49,25 +54,67 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console in cp1252 has no Chinese
             stream.reconfigure(errors="backslashreplace")
-    try:
-        _run(words)
-    except SketchError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except ImportError as error:
-        if error.name != "cv2":
-            raise
-        print(
-            f"{PROGRAM}: OpenCV (cv2) cannot be imported ({str(error).splitlines()[0]}); any build of it does: "
-            "pip install --force-reinstall opencv-python-headless",
-            file=sys.stderr,
+    with _interruptible() as interrupted:
+        try:
+            _run(words)
+        except BaseException as error:
+            if interrupted() or isinstance(error, KeyboardInterrupt):
+                _say("stopped")
+                raise SystemExit(130) from None
+            if isinstance(error, BrokenPipeError):
+                raise SystemExit(0) from None
+            if (message := _message(error)) is None:
+                raise
+            _say(message)
+            raise SystemExit(2) from None
+
+
+def _message(error: BaseException) -> str | None:
+    """What to tell of an error that the user can mend; None for a mistake of ours."""
+    if isinstance(error, SketchError):
+        return str(error)
+    if isinstance(error, ImportError) and error.name == "cv2":
+        return (
+            f"OpenCV (cv2) cannot be imported ({str(error).splitlines()[0]}); any build of it does: "
+            "pip install --force-reinstall opencv-python-headless"
         )
-        raise SystemExit(2) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
+    if isinstance(error, OSError):  # a full disk, a folder that is read-only
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    return None
+
+
+def _say(message: str) -> None:
+    """One line on stderr, whatever is in the message."""
+    line = " ".join(message.splitlines())
+    print(f"{PROGRAM}: {''.join(c if c.isprintable() else '?' for c in line)}", file=sys.stderr)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C raises KeyboardInterrupt; what is given tells whether it was pressed, as some imports turn that into
+    another error. Pressed again, it ends the process at once."""
+    pressed = False
+
+    def press(number: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            os.write(2, f"{PROGRAM}: stopped\n".encode())
+            os._exit(130)
+        pressed = True
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run(words: list[str]) -> None:
@@ -181,12 +228,32 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Without aliases, by which a few lines can stand for millions."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("it refers to another part by *NAME, which settings cannot")
+            return super().compose_node(parent, index)
+
+    with open_to_read(path) as file:
+        text = file.read(_LONGEST_CONFIG + 1)
+    if len(text) > _LONGEST_CONFIG:
+        raise FormatError(path, f"too long for settings, which take less than {_LONGEST_CONFIG >> 10} KB")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError as error:
-        raise FileError(path, "no such file") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(path, f"not readable as YAML: {str(error).splitlines()[0]}") from error
+        values = yaml.load(text, Loader) or {}
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise FormatError(
+            path, f"not readable as YAML: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from error
     if not isinstance(values, dict):
         raise FormatError(path, "it must hold settings such as `seed: 3`")
     return values
@@ -200,7 +267,7 @@ def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
     for key, value in values.items():
         name = str(key).replace("-", "_")
         if name not in known:
-            raise FormatError(where, f"no setting {key!r}; there are {', '.join(sorted(known))}")
+            raise FormatError(where, f"no setting {key!r:.80}; there are {', '.join(sorted(known))}")
         now = getattr(settings, name)
         if is_dataclass(now):
             if not isinstance(value, dict):
@@ -210,7 +277,7 @@ def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
         try:
             changes[name] = _typed(value, hints[name])
         except ValueError as error:
-            raise FormatError(where, f"{key}: {value!r} will not do; {error}") from None
+            raise FormatError(where, f"{key}: {value!r:.80} will not do; {error}") from None
     return replace(settings, **changes)
 
 
@@ -229,7 +296,7 @@ def _typed(value: Any, hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_typed(item, options[0]) for item in (value if isinstance(value, list) else [value]))
     if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             return float(value)  # YAML 1.1 reads 1e-3, which has no point, as text
     elif hint is Path and isinstance(value, str):
         return Path(value)

@@ -181,8 +181,8 @@ class Loader:
 
     An epoch draws as many sketches as there are, categories balanced; small categories are seen more often. Each draw
     goes to one process, and a sketch is drawn again in an epoch only where its category is drawn more often than it has
-    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``numbers``: what the
-    model numbers each category of the set, their order unless given. ``rehearsal``, in
+    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``numbers``: what
+    the model numbers each category of the set, their order unless given. ``rehearsal``, in
     training alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
     longest: N_max, see `longest_rows`. Raises DataError for a split without a sketch of a usable length.
     """

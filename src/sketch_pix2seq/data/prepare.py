@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -563,7 +564,7 @@ def _check(settings: PrepareSettings) -> None:
         raise SettingsError(f"min points must be 1 or more, and max points between them and {_MOST_POINTS:,}")
     if settings.processes < 0:
         raise SettingsError(f"{settings.processes} processes cannot work; 0 stands for one a processor")
-    if settings.simplify_epsilon < 0 or settings.tolerance <= 0:
+    if not (0 <= settings.simplify_epsilon < math.inf and 0 < settings.tolerance < math.inf):
         raise SettingsError("simplify epsilon is a distance of 0 or more, tolerance one above 0")
     for entry in settings.categories:
         _renaming(entry)

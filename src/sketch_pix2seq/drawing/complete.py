@@ -2,9 +2,9 @@
 
 The decoder's rows lie in the square frame of the finished drawing, and its code is the finished picture's; a started
 drawing tells neither. The flow, given the code of the started strokes, proposes codes of whole drawings that begin so,
-and where the strokes lie in them. Each proposal is weighed by the likelihood of the strokes under the decoder, and those
-with most weight are continued. Where a picture of the whole is given, its code is known, and frames alone are proposed;
-so are they for a decoder without a code.
+and where the strokes lie in them. Each proposal is weighed by the likelihood of the strokes under the decoder, and
+those with most weight are continued. Where a picture of the whole is given, its code is known, and frames alone are
+proposed; so are they for a decoder without a code.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ PROPOSALS: int = COMPLETE["proposals"]
 """Codes and frames that the flow proposes, at least."""
 _RATIOS: tuple[float, ...] = tuple(COMPLETE["ratios"])
 _PLACES: tuple[float, ...] = tuple(COMPLETE["places"])
-"""Longest side of the whole over that of the started strokes, and where these lie in the room that is left, where frames
-are proposed without the flow."""
+"""Longest side of the whole over that of the started strokes, and where these lie in the room that is left, where
+frames are proposed without the flow."""
 _AS_PLACED: float = COMPLETE["as_placed"]
 """Nats a point in favour of the frame of a picture that is given as strokes."""
 

@@ -62,8 +62,8 @@ def sample_codes(
 ) -> tuple[FloatArray, FloatArray]:
     """Codes ``(n, z)``, and frames ``(n, FRAME)`` of the started strokes, which mean nothing where there are none.
 
-    codes: begin with these, noised to the level in 0..1, one for all or ``(n,)``; without, with noise. guidance: how far towards
-    what the category alone brings; 1 = not beyond it. Raises ModelError for a model without a flow.
+    codes: begin with these, noised to the level in 0..1, one for all or ``(n,)``; without, with noise. guidance: how
+    far towards what the category alone brings; 1 = not beyond it. Raises ModelError for a model without a flow.
     """
     n, z = given.partial.shape
     x = normal(streams, z + FRAME)

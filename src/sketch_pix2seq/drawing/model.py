@@ -61,7 +61,8 @@ class Model:
     """Draws pictures again, and categories from nothing, stroke by stroke. `load_model` makes one."""
 
     def __init__(self, runtime: Runtime, folder: Path | None = None, *, has_flow: bool | None = None) -> None:
-        """folder: the model folder, for what else lies in it; has_flow: whether codes can be drawn, if not by folder."""
+        """folder: the model folder, for what else lies in it; has_flow: whether codes can be drawn, if not by
+        folder."""
         self.runtime = runtime
         self._folder = folder
         self.has_flow = (folder is not None and (folder / FLOW).exists()) if has_flow is None else has_flow
@@ -239,8 +240,8 @@ class Model:
         seed: int = 0,
         settings: DrawSettings = DrawSettings(),
     ) -> list[list[Sketch]]:
-        """Draw codes ``(n, z)`` that no picture has, such as mixtures, each noised to its level ``(n,)`` and brought back
-        by the flow without a category; as they are, by a model without a flow. Samples share their random numbers
+        """Draw codes ``(n, z)`` that no picture has, such as mixtures, each noised to its level ``(n,)`` and brought
+        back by the flow without a category; as they are, by a model without a flow. Samples share their random numbers
         over the codes, so that near codes are drawn alike.
         """
         if not self.has_flow:
@@ -271,8 +272,8 @@ class Model:
     ) -> list[Sketch]:
         """Draw ``samples`` things of a category from nothing, or (None) of any category.
 
-        Of several categories ``samples`` of each, in their order, drawn together. Codes are drawn by the flow from noise.
-        A model without an encoder has no codes: it draws from its first state.
+        Of several categories ``samples`` of each, in their order, drawn together. Codes are drawn by the flow from
+        noise. A model without an encoder has no codes: it draws from its first state.
         on_progress: called with the number of drawings finished since the last call.
         Raises ModelError for a model without a flow, SettingsError for an unknown category.
         """
@@ -326,7 +327,8 @@ class Model:
         return self.info.categories.index(category_named(category, self.info.categories))
 
     def recognise(self, ink: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Index of the category that each ink ``(n, size, size)`` shows; the number of categories where that is unsure."""
+        """Index of the category that each ink ``(n, size, size)`` shows; the number of categories where that is
+        unsure."""
         known, unknown = {name: i for i, name in enumerate(self.info.categories)}, len(self.info.categories)
         if self.classifier is None or self.classifier.raster != self.info.model.raster or not len(ink):
             return np.full(len(ink), unknown, np.int64)

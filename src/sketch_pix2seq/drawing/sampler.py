@@ -108,10 +108,10 @@ def draw(
 ) -> list[Sketch]:
     """One drawing for each seed, in canvas units of the drawing's own frame (its longest side about 255).
 
-    begin: gives the states of some of the drawings, by their numbers, before the first row; of those with ``given`` rows
-    ``(n, k, 5)``, after these (`prefill`). pictures: ink ``(n, size, size)`` in 0..1 that strokes are weighed by.
-    ``metadata["ended"]`` says whether a drawing ended by itself. The same seed, weights and device give the same strokes.
-    Raises SettingsError where more rows are given than ``settings.max_points``.
+    begin: gives the states of some of the drawings, by their numbers, before the first row; of those with ``given``
+    rows ``(n, k, 5)``, after these (`prefill`). pictures: ink ``(n, size, size)`` in 0..1 that strokes are weighed by.
+    ``metadata["ended"]`` says whether a drawing ended by itself. The same seed, weights and device give the same
+    strokes. Raises SettingsError where more rows are given than ``settings.max_points``.
     """
     if given is not None and given.shape[1] > settings.max_points:
         raise SettingsError(
@@ -251,7 +251,8 @@ class _Search:
         return mixed(streams + code.astype(np.uint64) * _STRIDE)
 
     def _weigh(self, drawing: int, pictures: FloatArray) -> None:
-        """Resample one of the proposals of a drawing, and of the best of the rounds before; or go into another round."""
+        """Resample one of the proposals of a drawing, and of the best of the rounds before; or go into another
+        round."""
         first, base = drawing * self.each, int(self.base.at[drawing])
         inks = [self._after(slot, base) for slot in range(first, first + self.each)]
         weights = np.array([self._log_weight(drawing, s, ink, pictures) for s, ink in enumerate(inks, first)])

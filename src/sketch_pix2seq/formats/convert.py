@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -167,8 +168,12 @@ class _Job:
     ) -> None:
         if options.limit is not None and options.limit < 1:
             raise SettingsError(f"a limit of {options.limit} drawings a file leaves nothing; 1 or more works")
-        if options.simplify < 0:
+        if not 0 <= options.simplify < math.inf:
             raise SettingsError(f"simplify is a distance of 0 or more, not {options.simplify}")
+        if not 0 < reading.tolerance < math.inf:
+            raise SettingsError(f"tolerance is a distance above 0, not {reading.tolerance}")
+        if options.width_mm is not None and not 0 < options.width_mm <= 1e6:
+            raise SettingsError(f"a width of {options.width_mm} mm is not possible; give 1 to 1,000,000")
         self.reading = reading
         self.options = options
         self.paper = options.paper()

@@ -34,6 +34,7 @@ from sketch_pix2seq.sketch import FloatArray
 _SIDE = 400
 """Longest side of the cropped drawing when its lines are followed, in pixels: 8 for each pixel of a 48 x 48 raster."""
 
+
 @dataclass(frozen=True)
 class Drawing:
     """The ink of a drawing, cropped to it: longest side `_SIDE` pixels, a small free margin around."""
@@ -98,8 +99,6 @@ def _on_sheet(ink: Mask, sheet: Mask) -> Mask:
     keep = np.bincount(labels[rim], minlength=count) < 0.3 * area
     keep[0] = False
     return np.asarray(keep[labels])
-
-
 
 
 def _without_ruling(ink: Mask, contrast: Contrast) -> Mask:

@@ -21,6 +21,7 @@ End: TypeAlias = tuple[int, int]
 _MARGIN = 1.1
 """How far beside a corner or fork its blot bends the centre line, in half widths of the line."""
 
+
 @dataclass
 class _Branch:
     """A stretch of skeleton without forks, between two nodes (-1, -1 for a loop of its own)."""

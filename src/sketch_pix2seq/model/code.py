@@ -66,8 +66,8 @@ class Condition(nn.Module):
 
 
 def noised(code: Tensor, level: Tensor, noise: Tensor | None = None) -> Tensor:
-    """``(1 - s) z + s eps`` at levels ``(n,)``: the path of rectified flow (Liu et al. 2023), told to the decoder (noise
-    conditioning augmentation, Ho et al. 2022)."""
+    """``(1 - s) z + s eps`` at levels ``(n,)``: the path of rectified flow (Liu et al. 2023), told to the decoder
+    (noise conditioning augmentation, Ho et al. 2022)."""
     noise = torch.randn_like(code) if noise is None else noise
     return (1 - level[:, None]) * code + level[:, None] * noise
 

@@ -152,7 +152,8 @@ def _export_graphs(network: Network, folder: Path, half: bool) -> None:
 
 @torch.no_grad()
 def write_flow(folder: str | Path, flow: Flow, record: Mapping[str, Any]) -> None:
-    """Add a flow over codes to a model folder: its weights, float16, its settings and training record, and its graph."""
+    """Add a flow over codes to a model folder: its weights, float16, its settings and training record, and its
+    graph."""
     flow = flow.to("cpu").eval()
     flow.load_state_dict({name: value.half().float() for name, value in flow.state_dict().items()})
     n, z = 2, flow.z_size

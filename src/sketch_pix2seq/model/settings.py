@@ -36,7 +36,8 @@ class ModelSettings:
     unit_code: bool = True
     """Scale z to unit variance, by running statistics; needed for a flow over codes."""
     noise: float = 0.5
-    """Highest level s of the noise in training, where the decoder gets (1 - s) z + s eps and is told s; 0 = no noise."""
+    """Highest level s of the noise in training, where the decoder gets (1 - s) z + s eps and is told s; 0 = no
+    noise."""
     category_size: int = 64
     """Numbers of the category's embedding, which the decoder is told; 0 = it is not told the category."""
     category_keep: float = 0.7

@@ -1,5 +1,5 @@
-"""Training the flow over codes; see `model.flow`. It learns from the codes of the training drawings, augmented, and from
-those of their beginnings."""
+"""Training the flow over codes; see `model.flow`. It learns from the codes of the training drawings, augmented, and
+from those of their beginnings."""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ def run(
     Validations write ``out/sheets/step-N.png``, people's sketches beside their redrawings, or, of a model without an
     encoder, beside what it draws from nothing. start_from: "bundled", a
     model folder or a name on the Hub, whose weights and offset scale the run begins with; its network settings must be
-    those of ``settings``, and its categories stay the model's first. say: see `train`. on_flow: told of the flow's steps.
+    those of ``settings``, and its categories stay the model's first. say: see `train`. on_flow: told of the flow's
+    steps.
     """
     sketches = SketchSet.open(data)
     shown = _shown(sketches, settings.batch)

@@ -47,7 +47,9 @@ class Area:
             return None
         low, high = edges.reshape(-1, 2).min(axis=0), edges.reshape(-1, 2).max(axis=0)
         left, top = (max(0, int(np.ceil(side))) for side in np.minimum(low, 1e6))
-        right, bottom = (min(most, int(np.floor(side)) + 1) for side, most in zip(np.maximum(high, -1e6), grid.size, strict=True))
+        right, bottom = (
+            min(most, int(np.floor(side)) + 1) for side, most in zip(np.maximum(high, -1e6), grid.size, strict=True)
+        )
         if right <= left or bottom <= top:
             return None
         x0, y0, x1, y1 = edges.T
@@ -104,8 +106,7 @@ def band_area(lines: Sequence[DoubleArray], width: float, *, round_caps: bool) -
         quads = np.stack([begin - across, end - across, end + across, begin + across], axis=1)
         joints = points if round_caps else points[1:-1]
         discs = joints[:, None] + disc
-        for shapes in (quads, discs):
-            edges.append(np.concatenate([shapes, np.roll(shapes, -1, axis=1)], axis=2).reshape(-1, 4))
+        edges += [np.concatenate([x, np.roll(x, -1, axis=1)], axis=2).reshape(-1, 4) for x in (quads, discs)]
     return Area(np.concatenate(edges) if edges else np.empty((0, 4)))
 
 

@@ -179,4 +179,3 @@ def clip_edges(shapes: Sequence[Shape], page: Bounds, tolerance: float) -> list[
             polygons = [*polygons, np.array([(left, top), (right, top), (right, bottom), (left, bottom)])]
         lines += [Line(_closed(points), index, True, clip=clip) for points in polygons if not _is_flat(points)]
     return lines
-

@@ -127,7 +127,10 @@ class _Pen:
             a, b = first + piece * step, first + (piece + 1) * step
             p, q = math.cos(a) - reach * math.sin(a), math.sin(a) + reach * math.cos(a)
             r, s = math.cos(b) + reach * math.sin(b), math.sin(b) - reach * math.cos(b)
-            end_x, end_y = middle_x + math.cos(b) * ux + math.sin(b) * vx, middle_y + math.cos(b) * uy + math.sin(b) * vy
+            end_x, end_y = (
+                middle_x + math.cos(b) * ux + math.sin(b) * vx,
+                middle_y + math.cos(b) * uy + math.sin(b) * vy,
+            )
             if piece == pieces - 1:
                 end_x, end_y = x, y
             self.cubic(

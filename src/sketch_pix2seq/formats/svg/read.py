@@ -168,7 +168,8 @@ def _strokes(lines: Sequence[DoubleArray], page: Page | None) -> tuple[FloatArra
     starts = np.cumsum([len(line) for line in lines]) - [len(line) for line in lines]
     extents = (np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)).max(axis=1)
     return tuple(
-        (line[:1] if extent <= dot else line).astype(np.float32) for line, extent in zip(lines, extents.tolist(), strict=True)
+        (line[:1] if extent <= dot else line).astype(np.float32)
+        for line, extent in zip(lines, extents.tolist(), strict=True)
     )
 
 
@@ -191,7 +192,9 @@ def _without_repeats(lines: Sequence[DoubleArray], edges: Sequence[bool]) -> lis
     begins = np.cumsum(segments) - segments
     repeated = np.flatnonzero(np.logical_and.reduceat((times[number] > 1) & (in_edges[number] > 0), begins))
     kept = np.ones(len(lines), bool)
-    for index in sorted(repeated[:_MOST_REPEATED].tolist(), key=lambda index: (segments[index], not is_edge[index], -index)):
+    for index in sorted(
+        repeated[:_MOST_REPEATED].tolist(), key=lambda index: (segments[index], not is_edge[index], -index)
+    ):
         own, here = np.unique(number[begins[index] : begins[index] + segments[index]], return_counts=True)
         others = times[own] if is_edge[index] else in_edges[own] + here
         if (others > here).all():
