@@ -29,7 +29,9 @@ def off(points: FloatArray, others: FloatArray) -> float:
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_draws_what_a_browser_shows(tmp_path: Path, name: str) -> None:
     wanted_file = tmp_path / "wanted.svg"
-    wanted_file.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><path d="{EXPECTED[name]}" fill="none" stroke="#000"/></svg>')
+    wanted_file.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg"><path d="{EXPECTED[name]}" fill="none" stroke="#000"/></svg>'
+    )
     found, wanted = read_svg(CASES / f"{name}.svg", tolerance=0.1), read_svg(wanted_file, tolerance=0.1)
     left, top, right, bottom = wanted.bounds()
     side = max(right - left, bottom - top)

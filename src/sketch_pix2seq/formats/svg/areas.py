@@ -35,10 +35,12 @@ class Area:
         x, y = points[:, :1], points[:, 1:]
         up, down = (y0 <= y) & (y < y1), (y1 <= y) & (y < y0)
         side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
-        return (up & (side > 0)).sum(axis=1) - (down & (side < 0)).sum(axis=1)
+        winding: NDArray[np.intp] = (up & (side > 0)).sum(axis=1) - (down & (side < 0)).sum(axis=1)
+        return winding
 
     def _filled(self, winding: NDArray[np.intp]) -> Mask:
-        return winding % 2 == 1 if self.even_odd else winding != 0
+        filled: Mask = winding % 2 == 1 if self.even_odd else winding != 0
+        return filled
 
     def grid(self, grid: Grid) -> tuple[slice, slice, Mask] | None:
         """The pixels whose centres it contains: rows and columns of the grid, and which of these; None for none."""
@@ -47,7 +49,9 @@ class Area:
             return None
         low, high = edges.reshape(-1, 2).min(axis=0), edges.reshape(-1, 2).max(axis=0)
         left, top = (max(0, int(np.ceil(side))) for side in np.minimum(low, 1e6))
-        right, bottom = (min(most, int(np.floor(side)) + 1) for side, most in zip(np.maximum(high, -1e6), grid.size, strict=True))
+        right, bottom = (
+            min(most, int(np.floor(side)) + 1) for side, most in zip(np.maximum(high, -1e6), grid.size, strict=True)
+        )
         if right <= left or bottom <= top:
             return None
         x0, y0, x1, y1 = edges.T
@@ -104,8 +108,9 @@ def band_area(lines: Sequence[DoubleArray], width: float, *, round_caps: bool) -
         quads = np.stack([begin - across, end - across, end + across, begin + across], axis=1)
         joints = points if round_caps else points[1:-1]
         discs = joints[:, None] + disc
-        for shapes in (quads, discs):
-            edges.append(np.concatenate([shapes, np.roll(shapes, -1, axis=1)], axis=2).reshape(-1, 4))
+        edges += [
+            np.concatenate([corners, np.roll(corners, -1, axis=1)], axis=2).reshape(-1, 4) for corners in (quads, discs)
+        ]
     return Area(np.concatenate(edges) if edges else np.empty((0, 4)))
 
 

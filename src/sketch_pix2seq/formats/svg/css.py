@@ -31,8 +31,8 @@ INHERITED: Final = (
     "marker-end",
 )  # fmt: skip
 _OWN: Final = (
-    "display", "opacity", "overflow", "clip-path", "mask", "mask-type", "transform", "transform-origin", "transform-box",
-    "stop-color", "stop-opacity", "vector-effect",
+    "display", "opacity", "overflow", "clip-path", "mask", "mask-type", "transform", "transform-origin",
+    "transform-box", "stop-color", "stop-opacity", "vector-effect",
 )  # fmt: skip
 _ATTRIBUTES: Final = frozenset((*GEOMETRY, *INHERITED, *_OWN))
 _CSS_ONLY: Final = frozenset({"rotate", "translate", "scale", "background", "background-color", "marker"})
@@ -153,7 +153,9 @@ class Styles:
         text = _EMBEDDED.sub("none", text)
         self.characters += len(text)
         if self.characters > limits.MAX_STYLESHEET:
-            self.budget.refuse(f"more than {limits.MAX_STYLESHEET:,} characters of CSS, which is too much for a drawing")
+            self.budget.refuse(
+                f"more than {limits.MAX_STYLESHEET:,} characters of CSS, which is too much for a drawing"
+            )
         try:
             self._add_rules(tinycss2.parse_stylesheet(text, True, True), layered=0, depth=0)
         except (ValueError, RecursionError):
@@ -167,7 +169,9 @@ class Styles:
                     self._add_rule(rule.prelude, found, layered)
             elif rule.type == "at-rule" and rule.content is not None and depth < 8:
                 name, prelude = rule.lower_at_keyword, tinycss2.serialize(rule.prelude).strip().lower()
-                if (name == "media" and matches_media(prelude)) or (name == "supports" and not prelude.startswith("not")):
+                if (name == "media" and matches_media(prelude)) or (
+                    name == "supports" and not prelude.startswith("not")
+                ):
                     self._add_rules(tinycss2.parse_rule_list(rule.content, True, True), layered, depth + 1)
                 elif name == "layer":
                     self._add_rules(tinycss2.parse_rule_list(rule.content, True, True), -1, depth + 1)
@@ -249,7 +253,9 @@ class Styles:
         if own is not None and _SLOW_STYLE.search(own):
             self.characters += len(own)
             if self.characters > limits.MAX_STYLESHEET:
-                self.budget.refuse(f"more than {limits.MAX_STYLESHEET:,} characters of CSS, which is too much for a drawing")
+                self.budget.refuse(
+                    f"more than {limits.MAX_STYLESHEET:,} characters of CSS, which is too much for a drawing"
+                )
         normal, important = ({}, {}) if own is None else declarations(own)
         if rules:
             found = sorted(self.rules[rule] for rule in set(rules))
@@ -352,7 +358,7 @@ class Styles:
         found = tinycss2.nth.parse_nth(arguments) if name in kinds else None
         if found is None:
             return None
-        step, offset = found
+        step, offset = int(found[0]), int(found[1])
         place = kinds[name]
 
         def test(node: Node) -> bool:

@@ -204,7 +204,9 @@ class _Builder:
         elif node.tag == "title" and self.depth == 2:
             self.title.append(text)
 
-    def entity(self, name: str, parameter: int, value: str | None, _base: object, system: str | None, *_: object) -> None:
+    def entity(
+        self, name: str, parameter: int, value: str | None, _base: object, system: str | None, *_: object
+    ) -> None:
         # Illustrator abbreviates its namespaces by entities; an attack nests them, repeats them or names a file.
         if system is not None:
             raise FormatError(self.path, f"its entity '{name[:40]}' refers to another file, which is not opened")

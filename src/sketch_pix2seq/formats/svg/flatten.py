@@ -30,9 +30,7 @@ def flattened(outlines: Sequence[Outline], tolerance: float, budget: Budget | No
     curved = degrees == 3
     first, second = points[starts + curved], points[ends - curved]
     begin, end = points[starts], points[ends]
-    bends = 6 * np.maximum(
-        np.hypot(*(begin - 2 * first + second).T), np.hypot(*(first - 2 * second + end).T)
-    )
+    bends = 6 * np.maximum(np.hypot(*(begin - 2 * first + second).T), np.hypot(*(first - 2 * second + end).T))
     steps = np.ones(len(degrees))
     if tolerance > 0:
         steps[curved] = np.maximum(1.0, np.ceil(np.sqrt(bends[curved] / (8 * tolerance))))

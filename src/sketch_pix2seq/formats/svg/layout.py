@@ -106,7 +106,14 @@ def fitted(width: float, height: float, box: list[float], aspect: str) -> Matrix
     scale = max(horizontal, vertical) if "slice" in words else min(horizontal, vertical)
     align = words[0].lower()
     x, y = _ALIGNED.get(align[1:4], 0.5), _ALIGNED.get(align[5:8], 0.5)
-    return scale, 0.0, 0.0, scale, (width - across * scale) * x - left * scale, (height - down * scale) * y - top * scale
+    return (
+        scale,
+        0.0,
+        0.0,
+        scale,
+        (width - across * scale) * x - left * scale,
+        (height - down * scale) * y - top * scale,
+    )
 
 
 def reference_point(node: Node, name: str, box: list[float], matrix: Matrix, default: float | None = None) -> float:

@@ -27,6 +27,8 @@ _UNEVEN = 0.01
 """Most by which a background's corners may differ, as a share of the page."""
 _MOST_TESTS = 2000
 """Areas that are turned into centre lines."""
+_FREEHAND_PIECES = 32
+"""Fewest lines and curves of an outline that makes one think of a freehand stroke."""
 _MOST_HINTS = 50
 """Areas that are looked at for a hint."""
 
@@ -83,7 +85,8 @@ def candidates(
         if middle is None and slender and tested < (_MOST_TESTS if centre_lines else _MOST_HINTS):
             tested += 1
             freehand = centre_line(parts, side)
-            result.looks_freehand += freehand is not None
+            pieces = sum(len(outline.degrees) for outline in shape.outlines)
+            result.looks_freehand += freehand is not None and pieces >= _FREEHAND_PIECES
             middle = freehand if centre_lines else None
         if middle is not None:
             result.lines.append(Line(middle[0], index, False, middle[1]))
@@ -179,4 +182,3 @@ def clip_edges(shapes: Sequence[Shape], page: Bounds, tolerance: float) -> list[
             polygons = [*polygons, np.array([(left, top), (right, top), (right, bottom), (left, bottom)])]
         lines += [Line(_closed(points), index, True, clip=clip) for points in polygons if not _is_flat(points)]
     return lines
-

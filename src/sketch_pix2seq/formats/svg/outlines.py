@@ -44,7 +44,8 @@ class Outline:
 
     def ends(self) -> DoubleArray:
         """The start and the end of each piece, ``(pieces + 1, 2)``."""
-        return self.points[np.concatenate([[0], np.cumsum(np.frombuffer(self.degrees, np.uint8))])]
+        ends: DoubleArray = self.points[np.concatenate([[0], np.cumsum(np.frombuffer(self.degrees, np.uint8))])]
+        return ends
 
 
 class _Pen:
@@ -127,7 +128,10 @@ class _Pen:
             a, b = first + piece * step, first + (piece + 1) * step
             p, q = math.cos(a) - reach * math.sin(a), math.sin(a) + reach * math.cos(a)
             r, s = math.cos(b) + reach * math.sin(b), math.sin(b) - reach * math.cos(b)
-            end_x, end_y = middle_x + math.cos(b) * ux + math.sin(b) * vx, middle_y + math.cos(b) * uy + math.sin(b) * vy
+            end_x, end_y = (
+                middle_x + math.cos(b) * ux + math.sin(b) * vx,
+                middle_y + math.cos(b) * uy + math.sin(b) * vy,
+            )
             if piece == pieces - 1:
                 end_x, end_y = x, y
             self.cubic(

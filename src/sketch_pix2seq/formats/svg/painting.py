@@ -51,7 +51,8 @@ def mixed(ink: Paint, under: Codes) -> Codes:
 def differ(a: Codes, b: Codes) -> Mask:
     """Whether colours can be told apart; one that is not known is only like itself."""
     far = np.abs(_parts(a) - _parts(b)).max(axis=-1) >= _CONTRAST
-    return np.where((a < 0) | (b < 0), a != b, far)
+    found: Mask = np.where((a < 0) | (b < 0), a != b, far)
+    return found
 
 
 def stands_out(ink: Paint, paper: Paint) -> bool:
@@ -145,7 +146,9 @@ class Painting:
         self.waiting.clear()
         for ink, numbers in groups.items():
             places = self.samples.places(numbers)
-            widths = np.array([line.width for line in self.lines])[self.samples.line[places]] if numbers else np.empty(0)
+            widths = (
+                np.array([line.width for line in self.lines])[self.samples.line[places]] if numbers else np.empty(0)
+            )
             beside = widths / 2 + BESIDE / self.grid.scale
             stands = np.zeros(len(places), bool)
             for at in self._across(places, beside):
@@ -212,9 +215,15 @@ def _keep_within(inside: Mask, rows: slice, columns: slice, bounds: Bounds, grid
     left, top, right, bottom = (
         (side - origin) * grid.scale - 0.5 for side, origin in zip(bounds, grid.origin * 2, strict=True)
     )
-    first, last = int(np.ceil(np.clip(top, -1e6, 1e6))) - rows.start, int(np.floor(np.clip(bottom, -1e6, 1e6))) + 1 - rows.start
+    first, last = (
+        int(np.ceil(np.clip(top, -1e6, 1e6))) - rows.start,
+        int(np.floor(np.clip(bottom, -1e6, 1e6))) + 1 - rows.start,
+    )
     inside[: max(0, first)] = False
     inside[max(0, last) :] = False
-    first, last = int(np.ceil(np.clip(left, -1e6, 1e6))) - columns.start, int(np.floor(np.clip(right, -1e6, 1e6))) + 1 - columns.start
+    first, last = (
+        int(np.ceil(np.clip(left, -1e6, 1e6))) - columns.start,
+        int(np.floor(np.clip(right, -1e6, 1e6))) + 1 - columns.start,
+    )
     inside[:, : max(0, first)] = False
     inside[:, max(0, last) :] = False

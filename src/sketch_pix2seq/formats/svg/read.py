@@ -76,8 +76,9 @@ def read_svg(
         strokes = _strokes(lines, page)
     if not strokes:
         raise FormatError(path, _nothing_drawn(document, budget))
-    for note in budget.notes if on_note is not None else ():
-        on_note(note)
+    if on_note is not None:
+        for note in budget.notes:
+            on_note(note)
     return Sketch(strokes, document.title)
 
 
@@ -114,10 +115,10 @@ def _visible(
     paper = (*paper[:3], 1.0) if paper[3] > 0.5 else _WHITE
     if _is_plain(shapes, where, paper):
         return [as_drawn(line, line.points, allowed) for line in lines]  # no areas, whose borders strokes may repeat
-    found = visible_parts(lines, shapes, where, paper, budget)
-    if not found and paper == _WHITE:
-        found = visible_parts(lines, shapes, where, UNKNOWN, budget)
-    return _without_repeats([as_drawn(line, part, allowed) for line, part in found], [line.edge for line, _ in found])
+    parts = visible_parts(lines, shapes, where, paper, budget)
+    if not parts and paper == _WHITE:
+        parts = visible_parts(lines, shapes, where, UNKNOWN, budget)
+    return _without_repeats([as_drawn(line, part, allowed) for line, part in parts], [line.edge for line, _ in parts])
 
 
 def _is_plain(shapes: Sequence[Shape], page: Bounds, paper: Paint) -> bool:
@@ -168,7 +169,8 @@ def _strokes(lines: Sequence[DoubleArray], page: Page | None) -> tuple[FloatArra
     starts = np.cumsum([len(line) for line in lines]) - [len(line) for line in lines]
     extents = (np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)).max(axis=1)
     return tuple(
-        (line[:1] if extent <= dot else line).astype(np.float32) for line, extent in zip(lines, extents.tolist(), strict=True)
+        (line[:1] if extent <= dot else line).astype(np.float32)
+        for line, extent in zip(lines, extents.tolist(), strict=True)
     )
 
 
@@ -191,7 +193,9 @@ def _without_repeats(lines: Sequence[DoubleArray], edges: Sequence[bool]) -> lis
     begins = np.cumsum(segments) - segments
     repeated = np.flatnonzero(np.logical_and.reduceat((times[number] > 1) & (in_edges[number] > 0), begins))
     kept = np.ones(len(lines), bool)
-    for index in sorted(repeated[:_MOST_REPEATED].tolist(), key=lambda index: (segments[index], not is_edge[index], -index)):
+    for index in sorted(
+        repeated[:_MOST_REPEATED].tolist(), key=lambda index: (segments[index], not is_edge[index], -index)
+    ):
         own, here = np.unique(number[begins[index] : begins[index] + segments[index]], return_counts=True)
         others = times[own] if is_edge[index] else in_edges[own] + here
         if (others > here).all():

@@ -286,6 +286,7 @@ def _rectangle(shapes: list[Shape]) -> Bounds | None:
     wanted = corners((left, top, right, bottom))[:4]
     close = 1e-9 * max(right - left, bottom - top)
     found = outline.points[:4]
-    in_order = [np.abs(np.roll(wanted[::step], turn, axis=0) - found).max() <= close for step in (1, -1) for turn in range(4)]
+    in_order = [
+        np.abs(np.roll(wanted[::step], turn, axis=0) - found).max() <= close for step in (1, -1) for turn in range(4)
+    ]
     return bounds if any(in_order) else None
-

@@ -44,7 +44,11 @@ def length(text: str | None, whole: float, font_size: float = 16.0) -> float | N
     if text is None:
         return None
     try:
-        return float(text) if len(text) < 40 and "_" not in text and text[-1:].isdigit() else _length(text, whole, font_size)
+        return (
+            float(text)
+            if len(text) < 40 and "_" not in text and text[-1:].isdigit()
+            else _length(text, whole, font_size)
+        )
     except ValueError:
         return _length(text, whole, font_size)
 
@@ -154,7 +158,8 @@ def transform(text: str, box: tuple[float, float] = (0.0, 0.0), font_size: float
 
 
 def _one(name: str, text: str, box: tuple[float, float], font_size: float) -> Matrix | None:
-    arguments, place = [], 0
+    arguments: list[tuple[str, str]] = []
+    place = 0
     text = text.rstrip()
     while place < len(text):
         match = _ARGUMENT.match(text, place)
@@ -164,7 +169,9 @@ def _one(name: str, text: str, box: tuple[float, float], font_size: float) -> Ma
         place = match.end()
 
     def lengths() -> list[float]:
-        found = [length(number + unit, whole, font_size) for (number, unit), whole in zip(arguments, box * 2, strict=False)]
+        found = [
+            length(number + unit, whole, font_size) for (number, unit), whole in zip(arguments, box * 2, strict=False)
+        ]
         return [math.nan if value is None else value for value in found]
 
     plain = [float(number) / (100 if unit == "%" else 1) for number, unit in arguments]

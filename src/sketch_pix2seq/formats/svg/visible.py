@@ -176,9 +176,7 @@ class _View:
 
     def _shapes(self, clip: Clip) -> list[Shape]:
         """The shapes of a clip, once for each of their paints."""
-        return [
-            shape for shape in clip.shapes or () for paint in (shape.fill, shape.stroke) if paint is not None
-        ]
+        return [shape for shape in clip.shapes or () for paint in (shape.fill, shape.stroke) if paint is not None]
 
     def _areas(self, clip: Clip) -> list[tuple[Area, float]]:
         """The areas that a clip paints in order, with the alpha of each."""

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from sketch_pix2seq.formats.svg import layout, limits, outlines, values
 from sketch_pix2seq.formats.svg.css import WINDOW, Declared, Styles, resolved
 from sketch_pix2seq.formats.svg.document import Document, Node
-from sketch_pix2seq.formats.svg.limits import Budget
 from sketch_pix2seq.formats.svg.flatten import outline_length
 from sketch_pix2seq.formats.svg.layout import extent, font_size, inherit
+from sketch_pix2seq.formats.svg.limits import Budget
 from sketch_pix2seq.formats.svg.outlines import Outline
 from sketch_pix2seq.formats.svg.resources import FAINT, Resources
 from sketch_pix2seq.formats.svg.shapes import Bounds, Clip, Shape, rectangle_clip
@@ -93,7 +93,9 @@ class Walk:
         if "viewBox" in root.attributes and math.isclose(a, d):
             bounds = (-e / a, -f / a, (width - e) / a, (height - f) / a)
             matrix = IDENTITY
-        sized = any(values.length(declared.get(name), 1.0) for name in ("width", "height")) or "viewBox" in root.attributes
+        sized = (
+            any(values.length(declared.get(name), 1.0) for name in ("width", "height")) or "viewBox" in root.attributes
+        )
         context = replace(context, viewport=viewport.inside)
         shapes: list[Shape] = []
         self.visit(root, context, shapes, inner=matrix)
@@ -162,12 +164,27 @@ class Walk:
             clips = clips + self.resources.clips(node, own, replace(context, matrix=matrix, style=style))
         if node.tag in SHAPES:
             if style.get("visibility", "visible") == "visible":
-                self._shape(node, own, Context(matrix, context.viewport, style, alpha, clips, context.inside,
-                                               context.depth, context.areas_only, context.paints), found)
+                self._shape(
+                    node,
+                    own,
+                    Context(
+                        matrix,
+                        context.viewport,
+                        style,
+                        alpha,
+                        clips,
+                        context.inside,
+                        context.depth,
+                        context.areas_only,
+                        context.paints,
+                    ),
+                    found,
+                )
             return
         inside = context.inside | {node.attributes["id"]} if "id" in node.attributes else context.inside
-        context = Context(matrix, context.viewport, style, alpha, clips, inside, context.depth + 1,
-                          context.areas_only, context.paints)
+        context = Context(
+            matrix, context.viewport, style, alpha, clips, inside, context.depth + 1, context.areas_only, context.paints
+        )
         if node.tag == "use":
             self._use(node, own, context, found)
             return
@@ -213,7 +230,9 @@ class Walk:
 
     def _transformed(self, node: Node, own: Declared, style: Mapping[str, str], context: Context) -> Matrix | None:
         """The element's matrix; None where its transform cannot be read: nothing of it is drawn then."""
-        texts = {name: own[name] for name in ("translate", "rotate", "scale", "transform") if own.get(name, "none") != "none"}
+        texts = {
+            name: own[name] for name in ("translate", "rotate", "scale", "transform") if own.get(name, "none") != "none"
+        }
         if not texts:
             return context.matrix
         size, box = font_size(style), (0.0, 0.0, *context.viewport)
@@ -237,7 +256,9 @@ class Walk:
 
     def box(self, node: Node, context: Context) -> Bounds | None:
         """The bounding box of an element in its own coordinates; None where it draws nothing."""
-        plain = Context(IDENTITY, context.viewport, context.style, inside=context.inside, depth=context.depth + 1, areas_only=True)
+        plain = Context(
+            IDENTITY, context.viewport, context.style, inside=context.inside, depth=context.depth + 1, areas_only=True
+        )
         shapes: list[Shape] = []
         if node.tag in SHAPES:
             self._shape(node, self._own(self.styles.declared(node), context.style), plain, shapes)
@@ -260,9 +281,7 @@ class Walk:
             return 0.0
         return values.length(text, extent(name, context.viewport), font_size(context.style)) or 0.0
 
-    def _viewport(
-        self, node: Node, own: Declared, context: Context, used_size: Mapping[str, str]
-    ) -> _Viewport | None:
+    def _viewport(self, node: Node, own: Declared, context: Context, used_size: Mapping[str, str]) -> _Viewport | None:
         """Of an `svg` or `symbol`; None where it has no area."""
         outer, size = context.viewport, font_size(context.style)
         box = values.numbers(node.attributes.get("viewBox", "")[:400])
@@ -276,15 +295,13 @@ class Walk:
         width, height = (
             values.length(given.get(name), full, size) for name, full in zip(("width", "height"), whole, strict=True)
         )
-        if is_root and box and not (layout.plausible(width) and layout.plausible(height)):
-            width, height = whole
-        elif width is None and height is None:
-            width, height = whole
-        elif is_root and box:
-            width, height = (
-                width if width is not None else cast(float, height) * box[2] / box[3],
-                height if height is not None else cast(float, width) * box[3] / box[2],
-            )
+        if is_root and box:
+            if not (layout.plausible(width) and layout.plausible(height)):
+                width, height = whole
+            elif width is None and height is not None:
+                width = height * box[2] / box[3]
+            elif height is None and width is not None:
+                height = width * box[3] / box[2]
         width, height = whole[0] if width is None else width, whole[1] if height is None else height
         if not (0 < width < limits.MAX_COORDINATE and 0 < height < limits.MAX_COORDINATE):
             return None
@@ -293,25 +310,32 @@ class Walk:
             return _Viewport(values.translation(x, y), (width, height), (width, height), (x, y))
         fitted = layout.fitted(width, height, box, node.attributes.get("preserveAspectRatio", ""))
         if node.tag == "symbol":
-            x, y = x - layout.reference_point(node, "refX", box, fitted), y - layout.reference_point(node, "refY", box, fitted)
-        return _Viewport(
-            values.multiplied(values.translation(x, y), fitted), (box[2], box[3]), (width, height), (x, y)
-        )
+            x, y = (
+                x - layout.reference_point(node, "refX", box, fitted),
+                y - layout.reference_point(node, "refY", box, fitted),
+            )
+        return _Viewport(values.multiplied(values.translation(x, y), fitted), (box[2], box[3]), (width, height), (x, y))
 
     # -- shapes -------------------------------------------------------------------------------------------
 
     def _shape(self, node: Node, own: Declared, context: Context, found: list[Shape]) -> None:
         style = context.style
         if context.areas_only:
-            fill, stroke, width = _BLACK, None, 0.0
+            fill: Paint | None = _BLACK
+            stroke: Paint | None = None
+            width = 0.0
         else:
             fill = self.resources.paint(style, "fill", context)
             stroke = self.resources.paint(style, "stroke", context)
-            width = values.length(style.get("stroke-width", "1"), extent("r", context.viewport), font_size(style)) or 0.0
+            width = (
+                values.length(style.get("stroke-width", "1"), extent("r", context.viewport), font_size(style)) or 0.0
+            )
             if not width > 0:
                 stroke = None
-        marked = not context.areas_only and node.tag in _MARKED and any(
-            style.get(name, "none") != "none" for name in ("marker-start", "marker-mid", "marker-end")
+        marked = (
+            not context.areas_only
+            and node.tag in _MARKED
+            and any(style.get(name, "none") != "none" for name in ("marker-start", "marker-mid", "marker-end"))
         )
         if fill is None and stroke is None and not marked:
             return
@@ -321,7 +345,9 @@ class Walk:
         size = values.size_of(context.matrix) if own.get("vector-effect") != "non-scaling-stroke" else 1.0
         if fill is not None or stroke is not None:
             rule = "clip-rule" if context.areas_only else "fill-rule"
-            dashes, offset = self._dashes(node, context) if stroke is not None and "stroke-dasharray" in style else ((), 0.0)
+            dashes, offset = (
+                self._dashes(node, context) if stroke is not None and "stroke-dasharray" in style else ((), 0.0)
+            )
             found.append(
                 Shape(
                     [outline.moved(context.matrix) for outline in local], fill, stroke, width * size,
@@ -368,7 +394,9 @@ class Walk:
                 text = text[5:].rstrip(") \t\n").strip("'\" ")
             found, count, problem = outlines.path_outlines(text)
         else:
-            found, count, problem = outlines.polyline_outlines(node.attributes.get("points", ""), closed=node.tag == "polygon")
+            found, count, problem = outlines.polyline_outlines(
+                node.attributes.get("points", ""), closed=node.tag == "polygon"
+            )
         self.budget.add_points(count)
         if problem is not None:
             self.budget.note(problem)
@@ -395,7 +423,9 @@ class Walk:
             rx, ry = rx or ry, ry or rx
         return self._bounded(outlines.ellipse_outline, (cx, cy, rx, ry)) if rx > 0 and ry > 0 else None
 
-    def _bounded(self, make: Callable[..., Outline], numbers: tuple[float, ...], *others: float | None) -> Outline | None:
+    def _bounded(
+        self, make: Callable[..., Outline], numbers: tuple[float, ...], *others: float | None
+    ) -> Outline | None:
         if all(abs(number) < limits.MAX_COORDINATE for number in numbers):
             return make(*numbers, *others)
         self.budget.note(TOO_LARGE)

@@ -32,7 +32,6 @@ _SVG = "http://www.w3.org/2000/svg"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-
 def write_svg(path: str | Path, sketch: Sketch, *, width_mm: float | None = None) -> Path:
     """Write `svg_text` to ``path``. Raises FileError where that cannot be done, SettingsError as `svg_text` does."""
     return write_whole(path, svg_text(sketch, width_mm=width_mm).encode())
