@@ -45,7 +45,10 @@ def nested(size: int) -> str:
 
 
 def doubling(count: int) -> str:
-    return "".join(f'<g id="g{n}">' + f'<use href="#g{n + 1}"/>' * 10 + "</g>" for n in range(count)) + f'<g id="g{count}"/>'
+    return (
+        "".join(f'<g id="g{n}">' + f'<use href="#g{n + 1}"/>' * 10 + "</g>" for n in range(count))
+        + f'<g id="g{count}"/>'
+    )
 
 
 KINDS: dict[str, Callable[[int], str]] = {
@@ -60,11 +63,15 @@ KINDS: dict[str, Callable[[int], str]] = {
     "white strokes": lambda size: svg(
         times(size, lambda n: f'<path d="M0 {n % 97}H100" stroke="#fff" fill="none" stroke-width="9"/>')
     ),
-    "translucent groups": lambda size: svg(times(size, lambda n: f'<g opacity=".5"><rect width="{n % 100}" height="9"/></g>')),
+    "translucent groups": lambda size: svg(
+        times(size, lambda n: f'<g opacity=".5"><rect width="{n % 100}" height="9"/></g>')
+    ),
     "clip paths": lambda size: svg(
         times(
             size,
-            lambda n: f'<clipPath id="c{n}"><circle r="{n % 90}"/></clipPath><rect clip-path="url(#c{n})" width="99" height="9"/>',
+            lambda n: (
+                f'<clipPath id="c{n}"><circle r="{n % 90}"/></clipPath><rect clip-path="url(#c{n})" width="99" height="9"/>'
+            ),
         )
     ),
     "one large clip path for many": lambda size: svg(
@@ -74,7 +81,9 @@ KINDS: dict[str, Callable[[int], str]] = {
     "masks": lambda size: svg(
         times(
             size,
-            lambda n: f'<mask id="m{n}"><path d="M0 0h{n % 90}v90z" fill="#fff"/></mask><path mask="url(#m{n})" d="M0 0h90v9z"/>',
+            lambda n: (
+                f'<mask id="m{n}"><path d="M0 0h{n % 90}v90z" fill="#fff"/></mask><path mask="url(#m{n})" d="M0 0h90v9z"/>'
+            ),
         )
     ),
     "clip paths in clip paths": lambda size: svg(
@@ -108,7 +117,9 @@ KINDS: dict[str, Callable[[int], str]] = {
     ),
     "brackets in a style sheet": lambda size: svg("<style>" + ".a{(" * (size // 4) + "</style>"),
     "not in not": lambda size: svg("<style>" + ":not(" * (size // 5) + "a{fill:none}</style>"),
-    "long numbers": lambda size: svg(f'<rect width="{"1" * size}m" height="{"1" * size}" fill="rgba(1,1,1,{"0" * size}1)"/>'),
+    "long numbers": lambda size: svg(
+        f'<rect width="{"1" * size}m" height="{"1" * size}" fill="rgba(1,1,1,{"0" * size}1)"/>'
+    ),
     "long transforms": lambda size: svg(f'<g transform="{"rotate(1)" * (size // 9)}x"><path d="M0 0h9"/></g>'),
     "small subpaths": lambda size: svg(f'<path fill="none" stroke="red" d="{"M0 0h1" * (size // 6)}"/>'),
     "small areas": lambda size: svg(times(size, lambda n: f'<path d="M{n % 90} {n % 89}h1v1z"/>')),
@@ -117,7 +128,9 @@ KINDS: dict[str, Callable[[int], str]] = {
     ),
     "ampersands": lambda size: svg(f"<desc>{'&' * size}</desc>"),
     "beginnings": lambda size: "<svg" * (size // 4) + svg(""),
-    "freehand outlines": lambda size: svg(times(size, lambda n: '<path d="M0 0l9 1 9 0 9 1 9 0 9 1 9 0 9 1 9 0v2l-36-2-36-2z"/>')),
+    "freehand outlines": lambda size: svg(
+        times(size, lambda n: '<path d="M0 0l9 1 9 0 9 1 9 0 9 1 9 0 9 1 9 0v2l-36-2-36-2z"/>')
+    ),
 }
 
 

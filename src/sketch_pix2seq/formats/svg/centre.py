@@ -34,11 +34,28 @@ _LEAST_POINTS = 12
 """Fewest points of an outline that a pen made; shapes that somebody constructed have fewer."""
 
 
-def is_slender(parts: Sequence[DoubleArray], side: float) -> bool:
-    """Whether an area is much longer than wide, for its length and width are about L = P / 2 and w = 2 A / P."""
-    area = abs(sum(signed_area(points) for points in parts))
-    border = sum(float(np.hypot(*(points - np.roll(points, 1, axis=0)).T).sum()) for points in parts)
-    return 0 < 2 * area <= _WIDEST * side * border and border * border >= 4 * _SLENDER * area
+def sizes(polygons: Sequence[DoubleArray]) -> tuple[DoubleArray, DoubleArray]:
+    """Of polygons ``(n, 2)``: their signed areas and the lengths of their borders."""
+    lengths = np.array([len(points) for points in polygons])
+    starts = np.cumsum(lengths) - lengths
+    points = np.concatenate(polygons)
+    points = points - np.repeat(points[starts], lengths, axis=0)
+    following = np.arange(1, len(points) + 1)
+    following[starts + lengths - 1] = starts
+    x, y = points.T
+    areas: DoubleArray = np.add.reduceat(x * y[following] - x[following] * y, starts) / 2
+    borders: DoubleArray = np.add.reduceat(np.hypot(x[following] - x, y[following] - y), starts)
+    return areas, borders
+
+
+def slender(areas: DoubleArray, borders: DoubleArray, side: float) -> NDArray[np.bool_]:
+    """Whether shapes are much longer than wide, for their length and width are about L = P / 2 and w = 2 A / P.
+
+    areas, borders: of all their polygons together; holes are turned the other way round. side: of the page.
+    """
+    areas = np.abs(areas)
+    found: NDArray[np.bool_] = (areas > 0) & (2 * areas <= _WIDEST * side * borders)
+    return found & (borders * borders >= 4 * _SLENDER * areas)
 
 
 def bar_line(parts: Sequence[DoubleArray], side: float) -> CentreLine | None:

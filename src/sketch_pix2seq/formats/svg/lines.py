@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sketch_pix2seq.formats.svg.areas import signed_area
-from sketch_pix2seq.formats.svg.centre import bar_line, centre_line, is_slender
+from sketch_pix2seq.formats.svg.centre import bar_line, centre_line, sizes, slender
 from sketch_pix2seq.formats.svg.flatten import dashed, flattened
 from sketch_pix2seq.formats.svg.limits import Budget
 from sketch_pix2seq.formats.svg.outlines import Outline
@@ -67,7 +67,12 @@ def candidates(
     side = max(page[2] - page[0], page[3] - page[1])
     wholes = flattened(outlines, tolerance, budget)
     fine = min(tolerance, side / _FINE)
-    polylines = iter(zip(wholes if fine == tolerance else flattened(outlines, fine), wholes, strict=True))
+    fines = wholes if fine == tolerance else flattened(outlines, fine)
+    polylines = iter(zip(fines, wholes, strict=True))
+    areas, borders = sizes(fines)
+    maybe_flat = np.abs(areas) <= _FLAT * borders**2
+    first = np.cumsum([0, *(len(shape.outlines) for shape in shapes)])
+    is_slender = slender(np.add.reduceat(areas, first[:-1]), np.add.reduceat(borders, first[:-1]), side)
     result = Candidates([], set())
     tested = 0
     for index, shape in enumerate(shapes):
@@ -80,9 +85,8 @@ def candidates(
         if len(result.backgrounds) == index and _is_background(shape, parts, page):
             result.backgrounds.add(index)
             continue
-        slender = is_slender(parts, side)
-        middle = bar_line(parts, side) if slender else None
-        if middle is None and slender and tested < (_MOST_TESTS if centre_lines else _MOST_HINTS):
+        middle = bar_line(parts, side) if is_slender[index] else None
+        if middle is None and is_slender[index] and tested < (_MOST_TESTS if centre_lines else _MOST_HINTS):
             tested += 1
             freehand = centre_line(parts, side)
             pieces = sum(len(outline.degrees) for outline in shape.outlines)
@@ -92,7 +96,9 @@ def candidates(
             result.lines.append(Line(middle[0], index, False, middle[1]))
         else:
             result.lines += [
-                Line(_closed(part), index, True, whole=_closed(whole)) for part, whole in pairs if not _is_flat(part)
+                Line(_closed(part), index, True, whole=_closed(whole))
+                for number, (part, whole) in enumerate(pairs, first[index])
+                if not (maybe_flat[number] and _is_flat(part))
             ]
     if centre_lines and tested == _MOST_TESTS:
         budget.note(f"more than {_MOST_TESTS:,} filled outlines: the later ones stay outlines")

@@ -27,7 +27,7 @@ _REFERENCE = re.compile(r"\s*+url\(\s*+['\"]?+([^'\")]*+)['\"]?+\s*+\)\s*+(.*+)"
 _SERVERS: Final = frozenset({"linearGradient", "radialGradient", "pattern"})
 _NOT_LINES: Final = frozenset({"text", "image", "foreignObject"})
 _LONGEST_CHAIN: Final = 16
-"""Gradients that may refer to each other."""
+"""Gradients, or clip paths, masks and markers, that may refer to each other."""
 
 
 class Resources:
@@ -106,7 +106,8 @@ class Resources:
         for name, tag in (("clip-path", "clipPath"), ("mask", "mask")):
             match = _REFERENCE.match(own.get(name, "none"))
             target = self.walk.target(match[1]) if match else None
-            if target is not None and target.tag == tag and target not in self.open:
+            chained = len(self.open) > _LONGEST_CHAIN
+            if target is not None and target.tag == tag and target not in self.open and not chained:
                 found += self._clip(target, node, context)
         return found
 
