@@ -18,6 +18,7 @@ _BAR_WIDTH = 0.05
 """Most width of a bar that is drawn as a line, as a share of the page."""
 _BAR_LENGTH = 8.0
 """Least length of a bar, in its widths."""
+_MOST_BAR_POINTS = 200
 _SAMPLES = 256
 """Points at equal distances on an outline."""
 _LEAST_LENGTH = 4.0
@@ -48,19 +49,21 @@ def sizes(polygons: Sequence[DoubleArray]) -> tuple[DoubleArray, DoubleArray]:
     return areas, borders
 
 
-def slender(areas: DoubleArray, borders: DoubleArray, side: float) -> NDArray[np.bool_]:
+def slender(areas: DoubleArray, borders: DoubleArray, side: float, *, bar: bool = False) -> NDArray[np.bool_]:
     """Whether shapes are much longer than wide, for their length and width are about L = P / 2 and w = 2 A / P.
 
-    areas, borders: of all their polygons together; holes are turned the other way round. side: of the page.
+    areas, borders: of all their polygons together; holes are turned the other way round. side: of the page. bar: whether
+    they may be bars, which are narrower than strokes may be.
     """
     areas = np.abs(areas)
-    found: NDArray[np.bool_] = (areas > 0) & (2 * areas <= _WIDEST * side * borders)
-    return found & (borders * borders >= 4 * _SLENDER * areas)
+    widest, longest = (_BAR_WIDTH, _BAR_LENGTH) if bar else (_WIDEST, _SLENDER)
+    found: NDArray[np.bool_] = (areas > 0) & (2 * areas <= widest * side * borders)
+    return found & (borders * borders >= 4 * longest * areas)
 
 
 def bar_line(parts: Sequence[DoubleArray], side: float) -> CentreLine | None:
     """The middle of a thin straight bar on a page of this size; None for any other area."""
-    if len(parts) != 1 or len(parts[0]) < 4:
+    if len(parts) != 1 or not 4 <= len(parts[0]) < _MOST_BAR_POINTS:
         return None
     points = parts[0]
     middle = points.mean(axis=0)
@@ -71,7 +74,7 @@ def bar_line(parts: Sequence[DoubleArray], side: float) -> CentreLine | None:
         pair = max(long, key=lambda sides: float(np.hypot(*sides.T).sum()))
         direction = pair.sum(axis=0)
     else:
-        direction = np.linalg.svd(offsets, full_matrices=False)[2][0] if len(points) < 200 else np.zeros(2)
+        direction = np.linalg.eigh(offsets.T @ offsets)[1][:, 1]
     size = float(np.hypot(*direction))
     if not size > 0:
         return None

@@ -72,7 +72,8 @@ def candidates(
     areas, borders = sizes(fines)
     maybe_flat = np.abs(areas) <= _FLAT * borders**2
     first = np.cumsum([0, *(len(shape.outlines) for shape in shapes)])
-    is_slender = slender(np.add.reduceat(areas, first[:-1]), np.add.reduceat(borders, first[:-1]), side)
+    of_shapes = np.add.reduceat(areas, first[:-1]), np.add.reduceat(borders, first[:-1])
+    is_slender, is_thin = slender(*of_shapes, side), slender(*of_shapes, side, bar=True)
     result = Candidates([], set())
     tested = 0
     for index, shape in enumerate(shapes):
@@ -85,7 +86,7 @@ def candidates(
         if len(result.backgrounds) == index and _is_background(shape, parts, page):
             result.backgrounds.add(index)
             continue
-        middle = bar_line(parts, side) if is_slender[index] else None
+        middle = bar_line(parts, side) if is_thin[index] else None
         if middle is None and is_slender[index] and tested < (_MOST_TESTS if centre_lines else _MOST_HINTS):
             tested += 1
             freehand = centre_line(parts, side)
