@@ -60,7 +60,7 @@ class Patch:
         """Of pixels."""
         row, column = rows - self.rows.start, columns - self.columns.start
         height, width = self.inside.shape
-        there = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        there: Mask = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         there[there] = self.inside[row[there], column[there]]
         return there
 
@@ -124,7 +124,7 @@ def _batch(
     first: NDArray[np.intp], last: NDArray[np.intp], even_odd: Sequence[bool], areas: range,
 ) -> Iterator[Patch | None]:  # fmt: skip
     """`patches` of some of the areas."""
-    counts: dict[int, NDArray[np.float64]] = {}
+    counts: dict[int, DoubleArray] = {}
     sizes = [(int(last[area, 1] - first[area, 1]), int(last[area, 0] - first[area, 0]) + 1) for area in areas]
     pixels = np.array([height * width for height, width in sizes])
     for edge_begin in range(borders[areas.start], borders[areas.stop], _EDGES):
@@ -144,7 +144,9 @@ def _batch(
         )
         for number in range(int(own[0]), int(own[-1]) + 1):
             here = slice(int(ends[number - own[0]]), int(ends[number - own[0] + 1]))
-            found = np.bincount(place[here], direction[here], pixels[number - areas.start])
+            found: DoubleArray = np.bincount(place[here], direction[here], pixels[number - areas.start]).astype(
+                np.float64
+            )
             counts[number] = counts[number] + found if number in counts else found
         for number in [number for number in list(counts) if borders[number + 1] <= part.stop]:
             yield _patch(counts.pop(number), sizes[number - areas.start], first[number], last[number], even_odd[number])

@@ -52,8 +52,8 @@ def sizes(polygons: Sequence[DoubleArray]) -> tuple[DoubleArray, DoubleArray]:
 def slender(areas: DoubleArray, borders: DoubleArray, side: float, *, bar: bool = False) -> NDArray[np.bool_]:
     """Whether shapes are much longer than wide, for their length and width are about L = P / 2 and w = 2 A / P.
 
-    areas, borders: of all their polygons together; holes are turned the other way round. side: of the page. bar: whether
-    they may be bars, which are narrower than strokes may be.
+    areas, borders: of all their polygons together; holes are turned the other way round. side: of the page. bar:
+    whether they may be bars, which are narrower than strokes may be.
     """
     areas = np.abs(areas)
     widest, longest = (_BAR_WIDTH, _BAR_LENGTH) if bar else (_WIDEST, _SLENDER)

@@ -175,6 +175,7 @@ def _is_background(shape: Shape, parts: Sequence[DoubleArray], page: Bounds) -> 
 def clip_edges(shapes: Sequence[Shape], page: Bounds, tolerance: float) -> list[Line]:
     """The borders of clip paths and masks that cut areas; each belongs to the last shape that it cuts."""
     last: dict[int, tuple[Clip, int]] = {}
+    side = max(page[2] - page[0], page[3] - page[1])
     for index, shape in enumerate(shapes):
         if shape.fill is not None:
             for clip in shape.clips:
@@ -183,7 +184,7 @@ def clip_edges(shapes: Sequence[Shape], page: Bounds, tolerance: float) -> list[
     lines = []
     for clip, index in last.values():
         outlines = [outline for shape in clip.shapes or () for outline in shape.outlines]
-        polygons = flattened(outlines, tolerance) if outlines else []
+        polygons = flattened(outlines, min(tolerance, side / _FINE))
         if clip.bounds is not None:
             left, top, right, bottom = clip.bounds
             polygons = [*polygons, np.array([(left, top), (right, top), (right, bottom), (left, bottom)])]

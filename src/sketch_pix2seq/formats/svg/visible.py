@@ -141,8 +141,10 @@ class _View:
 
     def _keep_cut_areas(self, seen: Mask, areas: Areas | None) -> None:
         """The border of a clip is seen only where an area that it cuts goes on beyond it."""
+        if areas is None:
+            return
         by_clip: dict[int, list[int]] = {}
-        for number, index in enumerate(areas.shapes if areas is not None else ()):
+        for number, index in enumerate(areas.shapes):
             for clip in self.shapes[index].clips:
                 by_clip.setdefault(id(clip), []).append(number)
         for number, line in enumerate(self.lines):
@@ -151,7 +153,7 @@ class _View:
             place = self.samples.of(number)
             points, normal = self.samples.points[place], self.samples.normal[place] * (BESIDE / self.grid.scale)
             across = np.zeros(len(points), bool)
-            for number_of_area in by_clip.get(id(line.clip), ()) if areas is not None else ():
+            for number_of_area in by_clip.get(id(line.clip), ()):
                 area = areas[number_of_area]
                 if self._afford(2 * len(points) * len(area.edges) + _PER_AREA):
                     across |= area.contains(points + normal) & area.contains(points - normal)
