@@ -28,7 +28,7 @@ UPWARD = {("sketch", "formats"), ("sheet", "formats")}
 
 TRAINING_ONLY = ("torch", "accelerate", "tensorboard", "onnx", "onnxscript", "huggingface_hub")
 EXTRAS = ("pyarrow", "sklearn", "scipy", "jinja2", "openTSNE", "matplotlib", "fastapi", "uvicorn")
-DRAWING = ("cv2", "PIL", "onnxruntime", "safetensors", "simplification", "svgelements", "rich", "tyro")
+DRAWING = ("cv2", "PIL", "onnxruntime", "safetensors", "simplification", "cssselect2", "tinycss2", "rich", "tyro")
 HEAVY = (*TRAINING_ONLY, *EXTRAS, *DRAWING)
 MAY_IMPORT_TORCH = ("model", "training", "evaluation/classifier.py", "evaluation/two_sample.py")
 """Rooms, and files of others."""

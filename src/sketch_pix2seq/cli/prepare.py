@@ -72,6 +72,10 @@ def _show(report: PrepareReport) -> None:
         warn(str(problem))
     if report.problem_count > len(report.problems):
         warn(f"{report.problem_count - len(report.problems):,} more lines, drawings or files could not be read")
+    for problem in report.notes:
+        warn(str(problem))
+    if report.note_count > len(report.notes):
+        warn(f"{report.note_count - len(report.notes):,} more notes on files that were read")
     few = [row.category for row in figures if row.sketches < FEW]
     if few:
         warn(f"fewer than {FEW} sketches, too few to learn from: {', '.join(few)}")

@@ -35,12 +35,14 @@ _QUICKDRAW_ENDING = re.compile(r"\.(?:full|raw|simplified)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in a file that was left out while the rest was kept."""
+    """Something in a file that was left out while the rest was kept, or read otherwise than it is written."""
 
     path: Path
     where: str
     """The place in the file, such as ``line 12`` or ``train 7``; empty for the file as a whole."""
     message: str
+    kept: bool = False
+    """No line or drawing was left out: part of one is read otherwise than written, or there is a better setting."""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.where}: {self.message}" if self.where else f"{self.path}: {self.message}"
@@ -58,6 +60,10 @@ class ReadOptions:
     """Keep only the ndjson drawings made in these countries (two-letter codes, such as GB US)."""
     tolerance: float = 0.5
     """How far an SVG's curve may lie from its polyline, on a canvas whose longest side is 255."""
+    centre_lines: bool = False
+    """Draw one line for each filled outline of an SVG that is a freehand stroke, as drawing apps export them."""
+    hidden: bool = False
+    """Keep the lines of an SVG that cannot be seen: clipped, masked, covered, beside the page or white on white."""
 
 
 OnProblem = Callable[[Problem], None]
@@ -114,7 +120,8 @@ def read_sketches(
     """The sketches of one file in any format of `READ_SUFFIXES`, as they are stored (not fitted, not simplified).
 
     Sketches of an .npz carry their split as ``metadata["split"]``. What is broken inside a file of many sketches is
-    told to ``on_problem`` and left out; with ``options.strict`` it raises FormatError.
+    told to ``on_problem`` and left out; with ``options.strict`` it raises FormatError. What of an SVG is drawn
+    otherwise than written is told to ``on_problem``, too, as ``kept``.
 
     Raises FileError, FormatError or PictureError for a file that cannot be read at all.
     """
@@ -135,19 +142,29 @@ def read_sketches(
             on_problem=on_problem,
         )
     elif suffix in SVG_SUFFIXES + PICTURE_SUFFIXES:
-        yield _read_one(path, suffix, options)
+        yield _read_one(path, suffix, options, on_problem)
     else:
         raise FileError(path, _unknown(suffix, "read", READ_SUFFIXES))
 
 
-def _read_one(path: Path, suffix: str, options: ReadOptions) -> Sketch:
+def _read_one(path: Path, suffix: str, options: ReadOptions, on_problem: Callable[[Problem], None] | None) -> Sketch:
     """The sketch of an SVG or a picture."""
     open_to_read(path).close()
     try:
         if suffix in SVG_SUFFIXES:
             from sketch_pix2seq.formats.svg import read_svg
 
-            return read_svg(path, tolerance=options.tolerance)
+            def on_note(text: str) -> None:
+                if on_problem is not None:
+                    on_problem(Problem(path, "", text, kept=True))
+
+            return read_svg(
+                path,
+                tolerance=options.tolerance,
+                centre_lines=options.centre_lines,
+                hidden=options.hidden,
+                on_note=on_note,
+            )
         from sketch_pix2seq.formats.picture import read_picture
 
         return read_picture(path)

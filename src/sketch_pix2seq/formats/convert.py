@@ -230,7 +230,7 @@ class _Job:
         return sketch.simplify(self.options.simplify) if self.options.simplify else sketch
 
     def left_out(self, problem: Problem) -> None:
-        self.report.problems += 1
+        self.report.problems += not problem.kept
         self.tell(problem)
 
     def tell(self, problem: Problem) -> None:

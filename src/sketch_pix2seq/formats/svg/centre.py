@@ -18,6 +18,7 @@ _BAR_WIDTH = 0.05
 """Most width of a bar that is drawn as a line, as a share of the page."""
 _BAR_LENGTH = 8.0
 """Least length of a bar, in its widths."""
+_MOST_BAR_POINTS = 200
 _SAMPLES = 256
 """Points at equal distances on an outline."""
 _LEAST_LENGTH = 4.0
@@ -34,16 +35,35 @@ _LEAST_POINTS = 12
 """Fewest points of an outline that a pen made; shapes that somebody constructed have fewer."""
 
 
-def is_slender(parts: Sequence[DoubleArray], side: float) -> bool:
-    """Whether an area is much longer than wide, for its length and width are about L = P / 2 and w = 2 A / P."""
-    area = abs(sum(signed_area(points) for points in parts))
-    border = sum(float(np.hypot(*(points - np.roll(points, 1, axis=0)).T).sum()) for points in parts)
-    return 0 < 2 * area <= _WIDEST * side * border and border * border >= 4 * _SLENDER * area
+def sizes(polygons: Sequence[DoubleArray]) -> tuple[DoubleArray, DoubleArray]:
+    """Of polygons ``(n, 2)``: their signed areas and the lengths of their borders."""
+    lengths = np.array([len(points) for points in polygons])
+    starts = np.cumsum(lengths) - lengths
+    points = np.concatenate(polygons)
+    points = points - np.repeat(points[starts], lengths, axis=0)
+    following = np.arange(1, len(points) + 1)
+    following[starts + lengths - 1] = starts
+    x, y = points.T
+    areas: DoubleArray = np.add.reduceat(x * y[following] - x[following] * y, starts) / 2
+    borders: DoubleArray = np.add.reduceat(np.hypot(x[following] - x, y[following] - y), starts)
+    return areas, borders
+
+
+def slender(areas: DoubleArray, borders: DoubleArray, side: float, *, bar: bool = False) -> NDArray[np.bool_]:
+    """Whether shapes are much longer than wide, for their length and width are about L = P / 2 and w = 2 A / P.
+
+    areas, borders: of all their polygons together; holes are turned the other way round. side: of the page. bar:
+    whether they may be bars, which are narrower than strokes may be.
+    """
+    areas = np.abs(areas)
+    widest, longest = (_BAR_WIDTH, _BAR_LENGTH) if bar else (_WIDEST, _SLENDER)
+    found: NDArray[np.bool_] = (areas > 0) & (2 * areas <= widest * side * borders)
+    return found & (borders * borders >= 4 * longest * areas)
 
 
 def bar_line(parts: Sequence[DoubleArray], side: float) -> CentreLine | None:
     """The middle of a thin straight bar on a page of this size; None for any other area."""
-    if len(parts) != 1 or len(parts[0]) < 4:
+    if len(parts) != 1 or not 4 <= len(parts[0]) < _MOST_BAR_POINTS:
         return None
     points = parts[0]
     middle = points.mean(axis=0)
@@ -54,7 +74,7 @@ def bar_line(parts: Sequence[DoubleArray], side: float) -> CentreLine | None:
         pair = max(long, key=lambda sides: float(np.hypot(*sides.T).sum()))
         direction = pair.sum(axis=0)
     else:
-        direction = np.linalg.svd(offsets, full_matrices=False)[2][0] if len(points) < 200 else np.zeros(2)
+        direction = np.linalg.eigh(offsets.T @ offsets)[1][:, 1]
     size = float(np.hypot(*direction))
     if not size > 0:
         return None

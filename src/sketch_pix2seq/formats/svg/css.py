@@ -358,7 +358,7 @@ class Styles:
         found = tinycss2.nth.parse_nth(arguments) if name in kinds else None
         if found is None:
             return None
-        step, offset = found
+        step, offset = int(found[0]), int(found[1])
         place = kinds[name]
 
         def test(node: Node) -> bool:

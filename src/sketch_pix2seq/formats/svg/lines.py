@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sketch_pix2seq.formats.svg.areas import signed_area
-from sketch_pix2seq.formats.svg.centre import bar_line, centre_line, is_slender
+from sketch_pix2seq.formats.svg.centre import bar_line, centre_line, sizes, slender
 from sketch_pix2seq.formats.svg.flatten import dashed, flattened
 from sketch_pix2seq.formats.svg.limits import Budget
 from sketch_pix2seq.formats.svg.outlines import Outline
@@ -27,6 +27,8 @@ _UNEVEN = 0.01
 """Most by which a background's corners may differ, as a share of the page."""
 _MOST_TESTS = 2000
 """Areas that are turned into centre lines."""
+_FREEHAND_PIECES = 32
+"""Fewest lines and curves of an outline that makes one think of a freehand stroke."""
 _MOST_HINTS = 50
 """Areas that are looked at for a hint."""
 
@@ -65,7 +67,13 @@ def candidates(
     side = max(page[2] - page[0], page[3] - page[1])
     wholes = flattened(outlines, tolerance, budget)
     fine = min(tolerance, side / _FINE)
-    polylines = iter(zip(wholes if fine == tolerance else flattened(outlines, fine), wholes, strict=True))
+    fines = wholes if fine == tolerance else flattened(outlines, fine)
+    polylines = iter(zip(fines, wholes, strict=True))
+    areas, borders = sizes(fines)
+    maybe_flat = np.abs(areas) <= _FLAT * borders**2
+    first = np.cumsum([0, *(len(shape.outlines) for shape in shapes)])
+    of_shapes = np.add.reduceat(areas, first[:-1]), np.add.reduceat(borders, first[:-1])
+    is_slender, is_thin = slender(*of_shapes, side), slender(*of_shapes, side, bar=True)
     result = Candidates([], set())
     tested = 0
     for index, shape in enumerate(shapes):
@@ -78,18 +86,20 @@ def candidates(
         if len(result.backgrounds) == index and _is_background(shape, parts, page):
             result.backgrounds.add(index)
             continue
-        slender = is_slender(parts, side)
-        middle = bar_line(parts, side) if slender else None
-        if middle is None and slender and tested < (_MOST_TESTS if centre_lines else _MOST_HINTS):
+        middle = bar_line(parts, side) if is_thin[index] else None
+        if middle is None and is_slender[index] and tested < (_MOST_TESTS if centre_lines else _MOST_HINTS):
             tested += 1
             freehand = centre_line(parts, side)
-            result.looks_freehand += freehand is not None
+            pieces = sum(len(outline.degrees) for outline in shape.outlines)
+            result.looks_freehand += freehand is not None and pieces >= _FREEHAND_PIECES
             middle = freehand if centre_lines else None
         if middle is not None:
             result.lines.append(Line(middle[0], index, False, middle[1]))
         else:
             result.lines += [
-                Line(_closed(part), index, True, whole=_closed(whole)) for part, whole in pairs if not _is_flat(part)
+                Line(_closed(part), index, True, whole=_closed(whole))
+                for number, (part, whole) in enumerate(pairs, first[index])
+                if not (maybe_flat[number] and _is_flat(part))
             ]
     if centre_lines and tested == _MOST_TESTS:
         budget.note(f"more than {_MOST_TESTS:,} filled outlines: the later ones stay outlines")
@@ -165,6 +175,7 @@ def _is_background(shape: Shape, parts: Sequence[DoubleArray], page: Bounds) -> 
 def clip_edges(shapes: Sequence[Shape], page: Bounds, tolerance: float) -> list[Line]:
     """The borders of clip paths and masks that cut areas; each belongs to the last shape that it cuts."""
     last: dict[int, tuple[Clip, int]] = {}
+    side = max(page[2] - page[0], page[3] - page[1])
     for index, shape in enumerate(shapes):
         if shape.fill is not None:
             for clip in shape.clips:
@@ -173,7 +184,7 @@ def clip_edges(shapes: Sequence[Shape], page: Bounds, tolerance: float) -> list[
     lines = []
     for clip, index in last.values():
         outlines = [outline for shape in clip.shapes or () for outline in shape.outlines]
-        polygons = flattened(outlines, tolerance) if outlines else []
+        polygons = flattened(outlines, min(tolerance, side / _FINE))
         if clip.bounds is not None:
             left, top, right, bottom = clip.bounds
             polygons = [*polygons, np.array([(left, top), (right, top), (right, bottom), (left, bottom)])]

@@ -44,7 +44,8 @@ class Outline:
 
     def ends(self) -> DoubleArray:
         """The start and the end of each piece, ``(pieces + 1, 2)``."""
-        return self.points[np.concatenate([[0], np.cumsum(np.frombuffer(self.degrees, np.uint8))])]
+        ends: DoubleArray = self.points[np.concatenate([[0], np.cumsum(np.frombuffer(self.degrees, np.uint8))])]
+        return ends
 
 
 class _Pen:

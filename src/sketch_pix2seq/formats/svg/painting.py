@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.formats.svg.areas import Area, Grid, Mask, band_area
+from sketch_pix2seq.formats.svg.areas import Areas, Grid, Mask, Patch, band_area
 from sketch_pix2seq.formats.svg.flatten import part_of
 from sketch_pix2seq.formats.svg.lines import Line
 from sketch_pix2seq.formats.svg.shapes import Bounds, Clip, Shape
@@ -17,7 +17,7 @@ from sketch_pix2seq.formats.svg.values import Paint
 from sketch_pix2seq.sketch import DoubleArray
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sketch_pix2seq.formats.svg.sampling import Samples
 
@@ -28,6 +28,10 @@ _THIN: Final = 4.0
 _CONTRAST: Final = 6
 """Least difference of two colours that can be seen, in one of red, green and blue (0 to 255)."""
 _OPAQUE: Final = 0.95
+_MANY: Final = 64
+"""Colours above which each stroke is looked up."""
+_ERASING: Final = 20_000
+"""Work that each eraser takes, in pixels."""
 _WITHIN: Final = 0.45
 """Share of a stroke's width from its middle to where it is looked up whether something hides it."""
 
@@ -51,7 +55,8 @@ def mixed(ink: Paint, under: Codes) -> Codes:
 def differ(a: Codes, b: Codes) -> Mask:
     """Whether colours can be told apart; one that is not known is only like itself."""
     far = np.abs(_parts(a) - _parts(b)).max(axis=-1) >= _CONTRAST
-    return np.where((a < 0) | (b < 0), a != b, far)
+    found: Mask = np.where((a < 0) | (b < 0), a != b, far)
+    return found
 
 
 def stands_out(ink: Paint, paper: Paint) -> bool:
@@ -70,13 +75,14 @@ class Painting:
 
     lines: Sequence[Line]
     shapes: Sequence[Shape]
-    polygons: Sequence[tuple[int, Area]]
-    """The areas in order, each with the index of its shape."""
+    areas: Areas | None
     samples: Samples
     grid: Grid
     paper: Paint
-    shown: Callable[[Clip], Mask | None]
+    shown: Callable[[Clip], Patch | None]
     """The pixels that a clip of shapes shows; None for all."""
+    afford: Callable[[float], bool]
+    """Whether there is time for some work."""
     waiting: list[int] = field(default_factory=list)
     """Strokes that are drawn by now and not yet looked up."""
     colours: Codes = field(init=False)
@@ -84,6 +90,10 @@ class Painting:
     """Index of the last shape that covers each pixel, -1 for none."""
     result: Mask = field(init=False)
     thin: set[int] = field(init=False)
+    """Shapes whose areas are thinner than what can be looked up."""
+    widths: DoubleArray = field(init=False)
+    painted: set[int] = field(init=False)
+    """Colours painted so far; once they are many, no more are added."""
 
     def seen(self) -> Mask:
         """Of all samples: whether their line stands out there, and nothing hides it."""
@@ -91,22 +101,45 @@ class Painting:
         self.colours = np.full((rows, columns), code_of(self.paper), np.int32)
         self.order = np.full((rows, columns), -1, np.int32)
         self.result = np.ones(len(self.samples.line), bool)
-        self.thin = {index for index, area in self.polygons if _thickness(area) * self.grid.scale < _THIN}
+        self.thin = set()
+        self.widths = np.array([line.width for line in self.lines])
+        self.painted = {code_of(self.paper)}
+        patches: dict[int, int] = {}
+        following: Iterator[Patch | None] = iter(())
+        if self.areas is not None:
+            thin = self.areas.thickness() * self.grid.scale < _THIN
+            self.thin = {index for index, is_thin in zip(self.areas.shapes, thin, strict=True) if is_thin}
+            patches = {index: number for number, index in enumerate(self.areas.shapes)}
+            following = self.areas.patches(self.grid)
         by_owner: dict[int, list[int]] = {}
         for number, line in enumerate(self.lines):
-            by_owner.setdefault(line.owner, []).append(number)
-        areas = dict(self.polygons)
+            if self._is_inked(line):
+                by_owner.setdefault(line.owner, []).append(number)
         for index, shape in enumerate(self.shapes):
-            here = [number for number in by_owner.get(index, ()) if self._is_inked(self.lines[number])]
-            if shape.stroke is None:
+            here = by_owner.get(index, ())
+            if here and not self._is_sure(self._ink(self.lines[here[0]])):
                 self.waiting += here
-            if index in areas:
+            if index in patches:
+                # A stroke is drawn after its own fill, and lines that stand for a fill instead of it.
+                kept = (
+                    self.waiting[len(self.waiting) - len(here) :] if shape.stroke is not None and self.waiting else []
+                )
+                kept = [number for number in kept if self.lines[number].owner == index]
+                self.waiting = self.waiting[: len(self.waiting) - len(kept)]
                 self._look_up()
-                self._fill(index, shape, areas[index])
-            if shape.stroke is not None:
-                self.waiting += here
+                self._fill(index, shape, next(following))
+                self.waiting += kept
         self._look_up()
         return self.result & self._uncovered()
+
+    def _is_sure(self, ink: Paint) -> bool:
+        """Whether an ink stands out from all colours painted so far."""
+        if ink[0] < 0:
+            return True
+        if len(self.painted) > _MANY:
+            return False
+        under = np.array(sorted(self.painted), np.int32)
+        return bool(differ(mixed(ink, under), under).all())
 
     def _is_inked(self, line: Line) -> bool:
         """Whether a line is told from what is below it by its own colour, not by the colours on its two sides."""
@@ -118,22 +151,24 @@ class Painting:
         assert ink is not None
         return ink
 
-    def _fill(self, index: int, shape: Shape, area: Area) -> None:
-        found = area.grid(self.grid)
-        if found is None or shape.fill is None:
+    def _fill(self, index: int, shape: Shape, patch: Patch | None) -> None:
+        if patch is None or shape.fill is None:
             return
-        rows, columns, inside = found
+        rows, columns, inside = patch.rows, patch.columns, patch.inside
         for clip in shape.clips:
             if clip.bounds is not None:
-                _keep_within(inside, rows, columns, clip.bounds, self.grid)
+                keep_within(inside, rows, columns, clip.bounds, self.grid)
             further = None if clip.shapes is None else self.shown(clip)
             if further is not None:
-                inside &= further[rows, columns]
+                inside &= further.over(rows, columns)
         colours = self.colours[rows, columns]
         if shape.fill[0] < 0:
             colours[inside] = -index - 2
         else:
-            colours[inside] = mixed(shape.fill, colours[inside])
+            new = mixed(shape.fill, colours[inside])
+            colours[inside] = new
+            if len(self.painted) <= _MANY:
+                self.painted.update([code_of(shape.fill)] if shape.fill[3] >= _OPAQUE else np.unique(new).tolist())
         if shape.fill[3] >= _OPAQUE:
             self.order[rows, columns][inside] = index
 
@@ -156,6 +191,8 @@ class Painting:
             self.result[places] &= stands
             if ink[0] >= 0 and ink[3] >= _OPAQUE and not stands.all():
                 for number in numbers:
+                    if not self.afford(_ERASING):
+                        break
                     self._erase(number)
 
     def _across(self, places: NDArray[np.intp], beside: DoubleArray) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -181,18 +218,23 @@ class Painting:
                 for begin, end in zip(begins, ends, strict=True)
                 if hidden[begin]
             ]
-        found = band_area(parts, line.width, round_caps=self.shapes[line.owner].round_caps).grid(self.grid)
+        area = band_area(parts, line.width, round_caps=self.shapes[line.owner].round_caps)
+        ends = np.clip(
+            area.edges.reshape(-1, 2), self.grid.origin, np.add(self.grid.origin, self.grid.size) / self.grid.scale
+        )
+        box = float(np.ptp(ends, axis=0).prod()) * self.grid.scale**2
+        heights = float(np.abs(ends[1::2, 1] - ends[::2, 1]).sum()) * self.grid.scale
+        found = area.grid(self.grid) if self.afford(box + 8 * heights) else None
         if found is not None:
-            rows, columns, inside = found
-            order = self.order[rows, columns]
-            order[inside] = np.maximum(order[inside], line.owner)
+            order = self.order[found.rows, found.columns]
+            order[found.inside] = np.maximum(order[found.inside], line.owner)
 
     def _uncovered(self) -> Mask:
         """Of all samples: whether no later area or eraser covers them and both of their sides, and of borders of areas
         whether the colours on the two sides differ."""
         owners = np.array([line.owner for line in self.lines])[self.samples.line]
         inked = np.array([self._is_inked(line) for line in self.lines], bool)[self.samples.line]
-        widths = np.array([line.width for line in self.lines])[self.samples.line]
+        widths = self.widths[self.samples.line]
         beside = np.where(inked, _WITHIN * widths, BESIDE / self.grid.scale)
         covered = np.ones(len(owners), bool)
         sides: list[Codes] = []
@@ -202,14 +244,7 @@ class Painting:
         return ~covered & (inked | differ(sides[1], sides[2]))
 
 
-def _thickness(area: Area) -> float:
-    """About the width of what an area consists of: twice its size by the length of its border."""
-    x0, y0, x1, y1 = area.edges.T
-    border = float(np.hypot(x1 - x0, y1 - y0).sum())
-    return abs(float((x0 * y1 - x1 * y0).sum())) / border if border > 0 else 0.0
-
-
-def _keep_within(inside: Mask, rows: slice, columns: slice, bounds: Bounds, grid: Grid) -> None:
+def keep_within(inside: Mask, rows: slice, columns: slice, bounds: Bounds, grid: Grid) -> None:
     """Leave out the pixels whose centres are not within bounds."""
     left, top, right, bottom = (
         (side - origin) * grid.scale - 0.5 for side, origin in zip(bounds, grid.origin * 2, strict=True)

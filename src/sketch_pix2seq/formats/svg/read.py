@@ -76,8 +76,9 @@ def read_svg(
         strokes = _strokes(lines, page)
     if not strokes:
         raise FormatError(path, _nothing_drawn(document, budget))
-    for note in budget.notes if on_note is not None else ():
-        on_note(note)
+    if on_note is not None:
+        for note in budget.notes:
+            on_note(note)
     return Sketch(strokes, document.title)
 
 
@@ -114,10 +115,10 @@ def _visible(
     paper = (*paper[:3], 1.0) if paper[3] > 0.5 else _WHITE
     if _is_plain(shapes, where, paper):
         return [as_drawn(line, line.points, allowed) for line in lines]  # no areas, whose borders strokes may repeat
-    found = visible_parts(lines, shapes, where, paper, budget)
-    if not found and paper == _WHITE:
-        found = visible_parts(lines, shapes, where, UNKNOWN, budget)
-    return _without_repeats([as_drawn(line, part, allowed) for line, part in found], [line.edge for line, _ in found])
+    parts = visible_parts(lines, shapes, where, paper, budget)
+    if not parts and paper == _WHITE:
+        parts = visible_parts(lines, shapes, where, UNKNOWN, budget)
+    return _without_repeats([as_drawn(line, part, allowed) for line, part in parts], [line.edge for line, _ in parts])
 
 
 def _is_plain(shapes: Sequence[Shape], page: Bounds, paper: Paint) -> bool:

@@ -26,8 +26,10 @@ _NOTHING: Final = Clip(shapes=())
 _REFERENCE = re.compile(r"\s*+url\(\s*+['\"]?+([^'\")]*+)['\"]?+\s*+\)\s*+(.*+)", re.DOTALL)
 _SERVERS: Final = frozenset({"linearGradient", "radialGradient", "pattern"})
 _NOT_LINES: Final = frozenset({"text", "image", "foreignObject"})
+_MOST_CLIPS: Final = 1500
+"""Clip paths and masks that cut, each counted once for every place where it is."""
 _LONGEST_CHAIN: Final = 16
-"""Gradients that may refer to each other."""
+"""Gradients, or clip paths, masks and markers, that may refer to each other."""
 
 
 class Resources:
@@ -106,7 +108,8 @@ class Resources:
         for name, tag in (("clip-path", "clipPath"), ("mask", "mask")):
             match = _REFERENCE.match(own.get(name, "none"))
             target = self.walk.target(match[1]) if match else None
-            if target is not None and target.tag == tag and target not in self.open:
+            chained = len(self.open) > _LONGEST_CHAIN
+            if target is not None and target.tag == tag and target not in self.open and not chained:
                 found += self._clip(target, node, context)
         return found
 
@@ -122,6 +125,11 @@ class Resources:
             return (_NOTHING,)
         key = (target, context.matrix, box)
         if key not in self.clip_cache:
+            if len(self.clip_cache) >= _MOST_CLIPS:
+                self.walk.budget.note(
+                    f"more than {_MOST_CLIPS:,} clip paths and masks: what the others cut is drawn whole"
+                )
+                return ()
             self.open.add(target)
             clips = self._content(target, context, box if by_box else None)
             if region and clips:

@@ -37,8 +37,7 @@ class Samples:
 
 
 def sampled(lines: Sequence[DoubleArray], step: float, most: int) -> Samples:
-    """Samples of polylines ``(n, 2)``, n at least 2, at most ``step`` apart, or farther where there would be too
-    many."""
+    """Samples of polylines ``(n, 2)``, n at least 2, at most ``step`` apart, unless they would be too many."""
     points = np.concatenate(lines)
     counts = np.array([len(line) for line in lines])
     of_line = np.repeat(np.arange(len(counts)), counts)

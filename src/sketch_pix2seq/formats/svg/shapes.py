@@ -75,7 +75,7 @@ class Shape:
 def boxes(shapes: Sequence[Shape]) -> DoubleArray:
     """The bounds of all shapes at once, ``(n, 4)``; each has an outline."""
     points = np.concatenate([outline.points for shape in shapes for outline in shape.outlines])
-    counts = [sum(len(outline.points) for outline in shape.outlines) for shape in shapes]
+    counts = np.array([sum(len(outline.points) for outline in shape.outlines) for shape in shapes], np.intp)
     starts = np.cumsum(counts) - counts
     return np.hstack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)])
 

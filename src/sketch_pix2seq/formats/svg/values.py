@@ -158,7 +158,8 @@ def transform(text: str, box: tuple[float, float] = (0.0, 0.0), font_size: float
 
 
 def _one(name: str, text: str, box: tuple[float, float], font_size: float) -> Matrix | None:
-    arguments, place = [], 0
+    arguments: list[tuple[str, str]] = []
+    place = 0
     text = text.rstrip()
     while place < len(text):
         match = _ARGUMENT.match(text, place)

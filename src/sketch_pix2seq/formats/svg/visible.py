@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.formats.svg.areas import Area, Grid, Mask, band_area, polygons_area
+from sketch_pix2seq.formats.svg.areas import Area, Areas, Grid, Mask, Patch, all_areas, band_area, polygons_area
 from sketch_pix2seq.formats.svg.flatten import flattened, part_of
 from sketch_pix2seq.formats.svg.limits import Budget
 from sketch_pix2seq.formats.svg.lines import Line
-from sketch_pix2seq.formats.svg.painting import BESIDE, Painting
+from sketch_pix2seq.formats.svg.painting import BESIDE, Painting, keep_within
 from sketch_pix2seq.formats.svg.sampling import Samples, sampled
 from sketch_pix2seq.formats.svg.shapes import Bounds, Clip, Shape
 from sketch_pix2seq.formats.svg.values import Paint
@@ -29,7 +29,16 @@ _LEAST_PIXELS: Final = 200
 """Fewest pixels that tell what hides what."""
 _MOST_WORK: Final = 60_000_000
 """Pixels, and points times edges, that are worked through."""
-_MOST_SAMPLES: Final = 1_500_000
+_PER_AREA: Final = 6_000
+"""Work that each area takes, whatever its size."""
+_MOST_SAMPLES: Final = 600_000
+_FEW_SAMPLES: Final = 100_000
+_EXACT: Final = 2_000_000
+"""Most points times edges of a clip that are looked at exactly."""
+_MOST_REFINED: Final = 400
+"""Ends of lines that are cut exactly."""
+_FINE: Final = 4096
+"""Parts of the page's size to which areas are looked up."""
 _STEP: Final = 1.5
 """Pixels between samples."""
 _GAP: Final = 3.0
@@ -55,29 +64,36 @@ class _View:
     page: Bounds
     paper: Paint
     budget: Budget
-    work: int = 0
+    work: float = 0.0
+    refined: int = 0
     areas: dict[int, list[tuple[Area, float]]] = field(default_factory=dict)
-    grids: dict[int, Mask] = field(default_factory=dict)
+    grids: dict[int, Patch] = field(default_factory=dict)
     grid: Grid = field(init=False)
     samples: Samples = field(init=False)
 
     def parts(self) -> list[tuple[Line, DoubleArray]]:
         left, top, right, bottom = self.page
         side = max(right - left, bottom - top)
-        polygons = self._polygons(side)
-        pixels = self._pixels(polygons, side)
+        areas = self._all_areas(side)
+        pixels = self._pixels(areas, side)
         paints = pixels >= _LEAST_PIXELS
         if not paints:
             self.budget.note("too many areas to tell which lines are hidden below them: all are drawn")
         scale = max(pixels, _LEAST_PIXELS) / side
         size = (max(1, round((right - left) * scale)) + 2, max(1, round((bottom - top) * scale)) + 2)
         self.grid = Grid((left - 1 / scale, top - 1 / scale), scale, size)
-        self.samples = sampled([line.points for line in self.lines], _STEP / scale, _MOST_SAMPLES)
+        self.samples = sampled(
+            [line.points for line in self.lines], _STEP / scale, _MOST_SAMPLES if paints else _FEW_SAMPLES
+        )
         seen = self._within_clips()
         if paints:
-            self._keep_cut_areas(seen, polygons)
-            painting = Painting(self.lines, self.shapes, polygons, self.samples, self.grid, self.paper, self._shown)
+            self._keep_cut_areas(seen, areas)
+            painting = Painting(
+                self.lines, self.shapes, areas, self.samples, self.grid, self.paper, self._shown, self._afford
+            )
             seen &= painting.seen() | ~self._on_page()
+        else:
+            seen &= np.array([line.clip is None for line in self.lines], bool)[self.samples.line]
         return self._cut(seen & self._reaches_page(seen))
 
     def _on_page(self) -> Mask:
@@ -88,28 +104,22 @@ class _View:
         there = np.logical_or.reduceat(seen & self._on_page(), self.samples.borders[:-1])
         return there[self.samples.line]
 
-    def _polygons(self, side: float) -> list[tuple[int, Area]]:
-        """The areas that are painted, with the index of their shape."""
+    def _all_areas(self, side: float) -> Areas | None:
         filled = [(index, shape) for index, shape in enumerate(self.shapes) if shape.fill is not None]
-        outlines = [outline for _, shape in filled for outline in shape.outlines]
-        parts = iter(flattened(outlines, side / 4096) if outlines else [])
-        return [
-            (index, polygons_area([next(parts) for _ in shape.outlines], even_odd=shape.even_odd))
-            for index, shape in filled
-        ]
+        if not filled:
+            return None
+        parts = iter(flattened([outline for _, shape in filled for outline in shape.outlines], side / _FINE))
+        polygons = [[next(parts) for _ in shape.outlines] for _, shape in filled]
+        return all_areas([index for index, _ in filled], polygons, [shape.even_odd for _, shape in filled])
 
-    def _pixels(self, polygons: Sequence[tuple[int, Area]], side: float) -> float:
+    def _pixels(self, areas: Areas | None, side: float) -> float:
         """How many pixels of the page's longest side there is time for."""
-        low, high = np.array(self.page[:2]), np.array(self.page[2:])
-        surface = heights = 0.0
-        for _, area in polygons:
-            if len(area.edges):
-                ends = area.edges.reshape(-1, 2)
-                box = np.clip([ends.min(axis=0), ends.max(axis=0)], low, high)
-                surface += float(np.prod((box[1] - box[0]) / side))
-                heights += float(np.abs(np.diff(np.clip(area.edges[:, 1::2], low[1], high[1]), axis=1)).sum() / side)
         pixels = float(PIXELS)
-        while pixels >= _LEAST_PIXELS and (surface * pixels + 8 * heights) * pixels > _MOST_WORK:
+        if areas is None:
+            return pixels
+        surface, heights = areas.extent(np.array(self.page[:2]), np.array(self.page[2:]))
+        surface, heights, fixed = surface / side**2, heights / side, _PER_AREA * len(areas.shapes)
+        while pixels >= _LEAST_PIXELS and (surface * pixels + 8 * heights) * pixels + fixed > _MOST_WORK:
             pixels /= 1.25
         return pixels
 
@@ -129,16 +139,23 @@ class _View:
                 seen[places] &= self._within(clip, self.samples.points[places])
         return seen
 
-    def _keep_cut_areas(self, seen: Mask, polygons: Sequence[tuple[int, Area]]) -> None:
+    def _keep_cut_areas(self, seen: Mask, areas: Areas | None) -> None:
         """The border of a clip is seen only where an area that it cuts goes on beyond it."""
+        if areas is None:
+            return
+        by_clip: dict[int, list[int]] = {}
+        for number, index in enumerate(areas.shapes):
+            for clip in self.shapes[index].clips:
+                by_clip.setdefault(id(clip), []).append(number)
         for number, line in enumerate(self.lines):
             if line.clip is None:
                 continue
             place = self.samples.of(number)
             points, normal = self.samples.points[place], self.samples.normal[place] * (BESIDE / self.grid.scale)
             across = np.zeros(len(points), bool)
-            for index, area in polygons:
-                if line.clip in self.shapes[index].clips and self._afford(2 * len(points) * len(area.edges)):
+            for number_of_area in by_clip.get(id(line.clip), ()):
+                area = areas[number_of_area]
+                if self._afford(2 * len(points) * len(area.edges) + _PER_AREA):
                     across |= area.contains(points + normal) & area.contains(points - normal)
             seen[place] &= across
 
@@ -156,7 +173,7 @@ class _View:
         if clip.shapes is None:
             return seen
         edges = sum(len(area.edges) for area, _ in self._areas(clip)) + 1
-        if len(points) * edges <= 2_000_000 and self._afford(len(points) * edges):
+        if len(points) * edges <= _EXACT and self._afford(len(points) * edges / 2 + _PER_AREA):
             value = np.zeros(len(points))
             for shape, (area, weight) in zip(self._shapes(clip), self._areas(clip), strict=True):
                 inside = area.contains(points)
@@ -165,13 +182,13 @@ class _View:
                 _paint(value, inside, weight, clip, shape)
             return seen & (value >= _MASKED)
         shown = self._shown(clip)
-        return seen if shown is None else seen & shown[self.grid.at(points)]
+        return seen if shown is None else seen & shown.at(*self.grid.at(points))
 
-    def _afford(self, work: int) -> bool:
+    def _afford(self, work: float) -> bool:
         self.work += work
-        if self.work <= 4 * _MOST_WORK:
+        if self.work <= _MOST_WORK:
             return True
-        self.budget.note("too many clip paths and masks to tell what they hide: all is drawn")
+        self.budget.note("too many clips, masks and erasers to tell all that they hide: more is drawn")
         return False
 
     def _shapes(self, clip: Clip) -> list[Shape]:
@@ -192,40 +209,42 @@ class _View:
             self.areas[id(clip)] = found
         return self.areas[id(clip)]
 
-    def _shown(self, clip: Clip) -> Mask | None:
+    def _shown(self, clip: Clip) -> Patch | None:
         """The pixels that the shapes of a clip show; None where there is no time to tell."""
         if id(clip) in self.grids:
             return self.grids[id(clip)]
-        columns, rows = self.grid.size
         areas = self._areas(clip)
-        if not self._afford(columns * rows + sum(_rows(area, self.grid) for area, _ in areas)):
+        edges = np.concatenate([area.edges for area, _ in areas] or [np.empty((0, 4))]).reshape(-1, 2)
+        places = (edges - self.grid.origin) * self.grid.scale
+        low = np.clip(np.floor(places.min(axis=0)) if len(places) else (0, 0), 0, self.grid.size).astype(int)
+        high = np.clip(np.ceil(places.max(axis=0)) if len(places) else (0, 0), low, self.grid.size).astype(int)
+        heights = float(np.abs(np.diff(np.clip(places[:, 1], low[1], high[1]).reshape(-1, 2), axis=1)).sum())
+        if not self._afford(float((high - low).prod()) * len(areas) + 8 * heights + _PER_AREA * len(areas)):
             return None
-        value = np.zeros((rows, columns), np.float32)
+        rows, columns = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+        value = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
         for shape, (area, weight) in zip(self._shapes(clip), areas, strict=True):
-            found = area.grid(self.grid)
-            if found is None:
+            patch = area.grid(self.grid)
+            if patch is None:
                 continue
-            across, down, inside = found
+            inside = patch.over(rows, columns)
             for inner in shape.clips:
-                further = self._pixels_within(inner)
-                inside = inside if further is None else inside & further[across, down]
-            _paint(value[across, down], inside, weight, clip, shape)
-        if len(self.grids) > 8:
+                inside &= self._over(inner, rows, columns)
+            _paint(value, inside, weight, clip, shape)
+        if len(self.grids) > 16:
             self.grids.pop(next(iter(self.grids)))
-        self.grids[id(clip)] = value >= _MASKED
+        self.grids[id(clip)] = Patch(rows, columns, value >= _MASKED)
         return self.grids[id(clip)]
 
-    def _pixels_within(self, clip: Clip) -> Mask | None:
-        """The pixels that a clip shows; None for all."""
+    def _over(self, clip: Clip, rows: slice, columns: slice) -> Mask:
+        """The pixels of a part of the grid that a clip shows."""
         shown = None if clip.shapes is None else self._shown(clip)
-        if clip.bounds is None:
-            return shown
-        columns, rows = self.grid.size
-        x = (np.arange(columns) + 0.5) / self.grid.scale + self.grid.origin[0]
-        y = (np.arange(rows) + 0.5) / self.grid.scale + self.grid.origin[1]
-        left, top, right, bottom = clip.bounds
-        inside = ((y >= top) & (y <= bottom))[:, None] & ((x >= left) & (x <= right))
-        return inside if shown is None else inside & shown
+        found = np.ones((rows.stop - rows.start, columns.stop - columns.start), bool)
+        if shown is not None:
+            found &= shown.over(rows, columns)
+        if clip.bounds is not None:
+            keep_within(found, rows, columns, clip.bounds, self.grid)
+        return found
 
     # -- cutting ------------------------------------------------------------------------------------------
 
@@ -288,9 +307,10 @@ class _View:
 
         clips = [clip for clip in self._clips(line) if clip.shapes is None or len(self._areas(clip)) < 8]
         inside, outside = float(along[sample]), float(along[after])
-        if not clips or not self._afford(len(distances)) or seen(outside):
+        self.refined += 1
+        if not clips or self.refined > _MOST_REFINED or len(distances) > 10_000 or seen(outside):
             return edge
-        for _ in range(20):
+        for _ in range(16):
             middle = (inside + outside) / 2
             inside, outside = (middle, outside) if seen(middle) else (inside, middle)
         return inside
@@ -304,9 +324,3 @@ def _paint(value: NDArray[np.floating], inside: Mask, alpha: float, clip: Clip, 
     red, green, blue, _ = shape.fill or shape.stroke or (0, 0, 0, 1.0)
     bright = (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255 if clip.luminance and red >= 0 else 1.0
     value[inside] = value[inside] * (1 - alpha) + alpha * bright
-
-
-def _rows(area: Area, grid: Grid) -> int:
-    """Rows of pixels that the edges of an area pass, all together."""
-    heights = np.abs(area.edges[:, 3] - area.edges[:, 1]) * grid.scale
-    return int(np.minimum(heights, grid.size[1]).sum()) + len(area.edges)

@@ -295,13 +295,13 @@ class Walk:
         width, height = (
             values.length(given.get(name), full, size) for name, full in zip(("width", "height"), whole, strict=True)
         )
-X
-            width, height = whole
-        elif is_root and box:
-            width, height = (
-                width if width is not None else cast(float, height) * box[2] / box[3],
-                height if height is not None else cast(float, width) * box[3] / box[2],
-            )
+        if is_root and box:
+            if not (layout.plausible(width) and layout.plausible(height)):
+                width, height = whole
+            elif width is None and height is not None:
+                width = height * box[2] / box[3]
+            elif height is None and width is not None:
+                height = width * box[3] / box[2]
         width, height = whole[0] if width is None else width, whole[1] if height is None else height
         if not (0 < width < limits.MAX_COORDINATE and 0 < height < limits.MAX_COORDINATE):
             return None
@@ -321,7 +321,9 @@ X
     def _shape(self, node: Node, own: Declared, context: Context, found: list[Shape]) -> None:
         style = context.style
         if context.areas_only:
-            fill, stroke, width = _BLACK, None, 0.0
+            fill: Paint | None = _BLACK
+            stroke: Paint | None = None
+            width = 0.0
         else:
             fill = self.resources.paint(style, "fill", context)
             stroke = self.resources.paint(style, "stroke", context)
