@@ -33,6 +33,7 @@ from sketch_pix2seq.sketch import FloatArray
 _SIDE = 400
 """Longest side of the cropped drawing when its lines are followed, in pixels: 8 for each pixel of a 48 x 48 raster."""
 
+
 @dataclass(frozen=True)
 class Drawing:
     """The ink of a drawing, cropped to it: longest side `_SIDE` pixels, a small free margin around."""
@@ -97,8 +98,6 @@ def _on_sheet(ink: Mask, sheet: Mask) -> Mask:
     keep = np.bincount(labels[rim], minlength=count) < 0.3 * area
     keep[0] = False
     return np.asarray(keep[labels])
-
-
 
 
 def _without_ruling(ink: Mask, contrast: Contrast) -> Mask:
@@ -175,7 +174,7 @@ def _without_grid(ink: Mask, contrast: FloatArray, noise: FloatArray) -> Mask:
             min_theta=max(0.0, tilt - 0.1),
             max_theta=tilt + 0.1,
         )
-        if found is None:
+        if found is None or not len(found):  # nothing is None up to OpenCV 5.0, and empty from 5.1 on
             continue
         lines = _evenly_apart(found.reshape(-1, 2)[:1000], across)
         if len(lines) < 5:
