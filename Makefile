@@ -1,6 +1,7 @@
 # make draw    redraw a picture that comes with the repository
 # make studio  draw in the browser, and the model draws with you
 # make test    lint, types and tests; those of the studio's page too, where Node is
+# make test-oldest   draw with the oldest releases that pyproject.toml allows
 # make bench   speed of start-up, drawing, preparing and retrieval; with SET=drawings.arrow also of training, on one and
 #              several processes, and what the bundled model does on that set
 # make clean   remove what these made
@@ -24,7 +25,7 @@ MODULES := studio/node_modules/.package-lock.json
 # The development install holds all that drawing needs and follows the sources, so where it is, drawing uses it.
 INSTALLED := $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.plain)
 
-.PHONY: draw studio studio-page test test-page bench clean
+.PHONY: draw studio studio-page test test-oldest test-page bench clean
 
 draw: $(INSTALLED)
 	$(BIN)/sketch-pix2seq draw examples/pig.png --format svg,gif --out drawings
@@ -44,6 +45,15 @@ test: $(VENV)/.dev test-page
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
+# `numpy>=2.0` among the dependencies becomes `numpy==2.0.*`, and so on.
+test-oldest:
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(PYTHON) -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+		print(*(line.replace('>=', '==') + '.*' for line in project['dependencies']), sep='\n')" > $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/pip install --quiet . --constraint $(VENV)-oldest/oldest.txt
+	cd $(VENV)-oldest && bin/sketch-pix2seq draw ../examples --out drawings --samples 1 --format svg,gif,png
+	cd $(VENV)-oldest && bin/sketch-pix2seq draw --category pig --samples 1 --out drawings --page a4
+
 test-page: $(if $(NPM),$(MODULES))
 ifdef NPM
 	cd studio && npm run --silent check && npm test --silent
@@ -61,7 +71,7 @@ bench: $(VENV)/.dev
 	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings)
 
 clean:
-	rm -rf $(VENV) drawings build dist studio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest drawings build dist studio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(MODULES): studio/package-lock.json
 	cd studio && npm ci --no-audit --no-fund --loglevel=error

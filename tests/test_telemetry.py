@@ -60,7 +60,7 @@ def test_drawing_leaves_nothing_at_home_and_opens_no_socket(tmp_path: Path) -> N
     home, out = tmp_path / "home", tmp_path / "out"
     home.mkdir()
     picture = REPOSITORY / "examples" / "pig.png"
-    words = ["draw", str(picture), "--samples", "1", "--candidates", "1", "--max-points", "8", "--out", str(out)]
+    words = ["draw", str(picture), "--samples", "1", "--max-points", "8", "--out", str(out)]
     done = without_sockets(f"from sketch_pix2seq.cli.main import main\nmain({words!r})", home)
     if done.stderr.startswith("no filter"):
         pytest.skip(done.stderr.strip())

@@ -34,7 +34,7 @@ TINY = (
     " --model.mixtures 2 --model.z-size 8 --model.encoder-size 64 --model.decoder-size 16 --model.canvas-channels 4"
 )
 """Flags that make training a matter of a second, for any recipe."""
-QUICK = "--samples 2 --candidates 1 --max-points 8"
+QUICK = "--samples 2 --max-points 8"
 """Flags that make drawing with an untaught model short: it does not know when to end."""
 
 
@@ -110,9 +110,10 @@ class Case:
     says: str = ""
 
 
-MODEL = ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors", "prior.npz")
+MODEL = ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors", "flow.onnx")
 DRAWN = ("drawings/cat-1.svg", "drawings/cat-2.svg", "drawings/sheet.png")
 GOOD = [
+    Case("categories --model run", (), "cat pig"),
     Case("convert cat.svg out.ndjson", ("out.ndjson",), "1 drawing from 1 file -> out.ndjson"),
     Case("convert cat.png out.svg --width-mm 120", ("out.svg",), "-> out.svg"),
     Case("convert cat.npz film.gif --limit 1", ("film.gif",)),
@@ -134,7 +135,7 @@ GOOD = [
         ("drawings/pig-1.svg", "drawings/cat-2.png", "drawings/sheet.png"),
         "4 drawings of pig, cat -> drawings",
     ),
-    Case(f"draw --category any --spread 1 --model run {QUICK}", ("drawings/any-2.svg", "drawings/sheet.png")),
+    Case(f"draw --category any --model run {QUICK}", ("drawings/any-2.svg", "drawings/sheet.png")),
     Case(
         f"draw mine cat.npz --model run {QUICK} --format png,gif,ndjson --limit 1 --out d",
         ("d/0-1.png", "d/cat-001-2.gif", "d/3.ndjson", "d/sheet.png"),
@@ -142,7 +143,7 @@ GOOD = [
     ),
     Case("import-js bird.gen.json", ("bird/config.json", "bird/decoder.onnx"), "draw --category bird --model bird"),
     Case("export run --data set.arrow --out again", tuple(f"again/{name}" for name in MODEL), "model: again"),
-    Case("export map run --data set.arrow", ("run/model/atlas.npz",), "drawings by people in 2 categories"),
+    Case("export map run --data set.arrow", ("run/model/atlas.safetensors",), "drawings by people in 2 categories"),
     Case(
         "export web site --model run --no-map",
         ("site/index.html", "site/build.json", "site/model/config.json", "site/model/encoder.onnx"),
@@ -199,7 +200,7 @@ def test_a_decoder_alone_trains_draws_and_goes_to_javascript(here: Path, capsys:
     tiny = TINY.replace("--model.z-size 8", "")
     assert called(f"train --recipe decoder-only --data set.arrow --out alone {tiny}") == 0
     written = {path.name for path in (here / "alone" / "model").iterdir()}
-    assert written & set(MODEL) == set(MODEL) - {"encoder.onnx", "prior.npz"}
+    assert written & set(MODEL) == set(MODEL) - {"encoder.onnx", "flow.onnx"}
     out, err = capsys.readouterr()
     assert "draw with it: sketch-pix2seq draw --category any --model alone/model" in out
     assert "people's sketches, and what it draws: alone/sheets/step-0000002.png" in err
@@ -251,7 +252,6 @@ WRONG = [
     ("draw cat.svg --model half --runtime torch", "half/model.safetensors: "),
     ("draw cat.svg --model run --temperature -0.1", "temperatures cannot be below 0"),
     ("draw cat.svg --model run --samples 0", "samples must be at least 1"),
-    ("draw cat.svg --model run --candidates 0", "candidates must be at least 1"),
     ("draw cat.svg --model run --limit 0", "limit must be at least 1"),
     ("draw cat.svg --model run --seed -1", "the seed must be a whole number from 0"),
     ("draw cat --model run", "cat: no such file or folder; to draw one from nothing: draw --category cat"),
@@ -261,10 +261,9 @@ WRONG = [
     ("draw cat.svg --model spoilt", "`sketch-pix2seq export spoilt --data SET.arrow` writes a model"),
     ("draw cat.svg --model runs/mine", "a model on the Hugging Face Hub is hf:runs/mine"),
     ("draw --category pig any --model run", "'any' stands for every category"),
-    ("draw cat.svg --category pig --model run", "or else draw --category NAME"),
+    ("draw cat.svg --category pig cat --model run", "with pictures, --category says what they show: name one"),
+    ("draw cat.svg --category pgi --model run", "no category 'pgi'; did you mean 'pig'?"),
     ("draw --category pgi --model run", "no category 'pgi'; did you mean 'pig'?"),
-    ("draw --category pig --spread -1 --model run", "the spread cannot be below 0"),
-    ("draw --category pig --model half", "half: the model has no prior.npz"),
     ("draw cat.svg --model run --format pdf", "no format 'pdf'; there are svg, png"),
     ("draw cat.svg --model missing --width-mm 0", "a width of 0.0 mm is not possible"),
     ("draw cat.svg --model missing --page b5", "no page 'b5'; there are a2"),
@@ -379,7 +378,7 @@ def damage(here: Path) -> None:
     graph = here / "cut" / "decoder.onnx"
     graph.write_bytes(graph.read_bytes()[:2000])
     (here / "half" / "decoder.onnx").unlink()
-    (here / "half" / "prior.npz").unlink()
+    (here / "half" / "flow.onnx").unlink()
     (here / "half" / "model.safetensors").unlink()
     (here / "spoilt").mkdir()
     checkpoint = (here / "run" / "checkpoint.safetensors").read_bytes()
@@ -520,6 +519,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
     "studio": ("port: 0\nmap: false\nhost: localhost", {"port": 0, "map": False, "host": "localhost"}),
+    "categories": ("model: run", {"model": "run"}),
     "draw": ("samples: 4\nwidth-mm: 120\nformat: png,gif", {"samples": 4, "width_mm": 120.0, "format": "png,gif"}),
     "convert": ("simplify: 2\nfit: true\ncountries: [GB]", {"simplify": 2.0, "fit": True, "countries": ("GB",)}),
     "look": ("source: set.arrow\nrows: 3", {"source": Path("set.arrow"), "rows": 3}),

@@ -11,9 +11,8 @@ import tyro
 from sketch_pix2seq.cli.console import progress, say, warn
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
-from sketch_pix2seq.drawing.prior import SPREAD
 from sketch_pix2seq.drawing.redraw import draw_from_nothing, redraw
-from sketch_pix2seq.drawing.runtime import Precision, RuntimeName
+from sketch_pix2seq.drawing.runtime import RuntimeName
 from sketch_pix2seq.drawing.writing import formats_of
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.formats.paper import PaperSettings
@@ -34,9 +33,7 @@ class Settings(PaperSettings, DrawSettings):
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Pictures, drawings and folders."""
     category: tuple[str, ...] = ()
-    """Draw these without a picture: categories of the model, or "any"."""
-    spread: float = SPREAD
-    """With --category: how far from the middle of what it learned; multiplies the variance of the codes."""
+    """Without a picture: draw these categories of the model, or "any". With one: what it shows."""
     out: Path = Path("drawings")
     """Folder for the drawings."""
     overwrite: bool = False
@@ -51,18 +48,18 @@ class Settings(PaperSettings, DrawSettings):
     """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     runtime: RuntimeName = "onnx"
     """"onnx", or "torch" where PyTorch is installed."""
-    precision: Precision = "float32"
-    """"int8" draws many pictures about twice as fast, and a little differently; on ONNX Runtime alone."""
     limit: int = 100
     """Drawings read of each input file at most."""
 
 
 def run(settings: Settings) -> None:
     """Redraw the inputs and say where the drawings are."""
-    if bool(settings.inputs) == bool(settings.category):
+    if not settings.inputs and not settings.category:
         raise SettingsError(
             "name at least one picture, drawing or folder: draw PICTURE...; or else draw --category NAME"
         )
+    if settings.inputs and len(settings.category) > 1:
+        raise SettingsError("with pictures, --category says what they show: name one, and pictures before it")
     formats, paper = formats_of(settings.format), settings.paper()
     with progress() as bar:
         task = bar.add_task("drawing", total=None)
@@ -70,7 +67,7 @@ def run(settings: Settings) -> None:
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        model = load_model(settings.model, runtime=settings.runtime, precision=settings.precision)
+        model = load_model(settings.model, runtime=settings.runtime)
         how: dict[str, Any] = {
             "samples": settings.samples,
             "formats": formats,
@@ -80,10 +77,11 @@ def run(settings: Settings) -> None:
             "overwrite": settings.overwrite,
             "on_progress": show,
         }
-        if settings.category:
-            report = draw_from_nothing(model, settings.category, settings.out, spread=settings.spread, **how)
+        if settings.inputs:
+            category = settings.category[0] if settings.category else None
+            report = redraw(model, settings.inputs, settings.out, limit=settings.limit, category=category, **how)
         else:
-            report = redraw(model, settings.inputs, settings.out, limit=settings.limit, **how)
+            report = draw_from_nothing(model, settings.category, settings.out, **how)
     for problem in report.problems:
         warn(problem)
     pictures = ", ".join(report.categories) or ("1 picture" if report.pictures == 1 else f"{report.pictures} pictures")

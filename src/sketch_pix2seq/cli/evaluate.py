@@ -32,7 +32,7 @@ class Settings(EvaluateSettings):
     """
 
     model: tyro.conf.Positional[str] = BUNDLED
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path = Path("drawings.arrow")
     """The set; its split is redrawn, its training split is what FID compares with."""
     split: Split = "test"

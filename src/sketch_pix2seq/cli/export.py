@@ -203,7 +203,7 @@ def _export_map(settings: Map) -> None:
         )
     path = atlas.save(out)
     counts = Counter(sketch.category for sketch in atlas.drawings)
-    known = opened.model.prior.categories if atlas.drawn_by == "model" else atlas.categories
+    known = opened.model.info.categories if atlas.drawn_by == "model" else atlas.categories
     if lacking := [name for name in known if counts[name] < settings.per_category]:
         warn(f"fewer than {settings.per_category} clear drawings of {', '.join(lacking)}")
     by = "people" if atlas.drawn_by == "people" else "the model"

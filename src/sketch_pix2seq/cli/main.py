@@ -27,6 +27,7 @@ PROGRAM = "sketch-pix2seq"
 COMMANDS = {
     "studio": "draw in the browser, and the model draws with you",
     "draw": "redraw pictures, stroke by stroke, with a trained model",
+    "categories": "list what a model can draw without a picture",
     "create": "creative tasks: alter, blend, interpolate, analogies, heal, complete",
     "convert": "convert drawings between SVG, PNG, GIF, ndjson, npz and pictures",
     "look": "show what is in a set or file: a contact sheet and statistics",

@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 from sketch_pix2seq.drawing import alter, latent
 from sketch_pix2seq.drawing.complete import complete
 from sketch_pix2seq.drawing.model import DrawSettings, Model, Source, read_source
-from sketch_pix2seq.drawing.writing import SHEET, checked_formats, free_name, make_folder, write_drawings
+from sketch_pix2seq.drawing.writing import (
+    SHEET,
+    check_free,
+    checked_formats,
+    drawing_names,
+    free_name,
+    make_folder,
+    note_written,
+    write_drawings,
+)
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.formats import stem_of
@@ -330,16 +339,30 @@ def completion(
 
 
 def write_creation(
-    creation: Creation, out: str | Path, *, formats: Sequence[str] = ("svg",), width_mm: float | None = None
+    creation: Creation,
+    out: str | Path,
+    *,
+    formats: Sequence[str] = ("svg",),
+    paper: PaperSize = PaperSize(),
+    overwrite: bool = False,
 ) -> CreateReport:
     """Write drawings and a sheet with the inputs beside them into a folder, which is made where it is missing.
 
     Drawings: NAME-1.svg, NAME-2.svg ... of each group (ndjson and npz: one file a group). Of a changed picture also
     strokes.png, the picture's strokes with their numbers; of an interpolation strip.png, strip.svg and morph.gif, the
     first way there and back, a frame a step.
-    Raises SettingsError for an unknown format, FileError where something cannot be written.
+    Drawings that were written earlier are replaced; other files need ``overwrite``.
+    Raises SettingsError for an unknown format, FileError where something cannot be written or would be replaced.
     """
     wanted, out = checked_formats(formats), Path(out)
+    files = [SHEET]
+    if isinstance(creation, Alteration):
+        files.append(STROKES)
+    if isinstance(creation, Interpolation):
+        files += [*STRIP, MORPH]
+    for group in creation.groups:
+        files += drawing_names(group.name, len(group.drawings), wanted)
+    check_free(out, files, overwrite)
     make_folder(out)
     numbers = range(1, max(len(group.drawings) for group in creation.groups) + 1)
     sheet = write_sheet(
@@ -354,7 +377,8 @@ def write_creation(
         others.append(_write_morph(out / MORPH, creation.groups[0].drawings))
     for group in creation.groups:
         named = [drawing.with_(category=group.name) for drawing in group.drawings]
-        write_drawings(group.name, named, out, wanted, PaperSize(width_mm))
+        write_drawings(group.name, named, out, wanted, paper)
+    note_written(out, files)
     return CreateReport(len(creation.drawings), out, sheet, tuple(others))
 
 

@@ -66,6 +66,7 @@ def redraw(
     settings: DrawSettings = DrawSettings(),
     paper: PaperSize = PaperSize(),
     limit: int = 100,
+    category: str | None = None,
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RedrawReport:
@@ -73,6 +74,7 @@ def redraw(
 
     ``out`` gets NAME-1.svg, NAME-2.svg ... of each picture (ndjson and npz: one file a picture) and sheet.png. Drawings
     that were written earlier are replaced, and left out where a folder is an input; other files need ``overwrite``.
+    category: what the pictures show; see `Model.draw_all`.
     on_progress: called with pictures done and pictures in all. An input among several that cannot be read is reported
     and left out; alone, its error is raised. Raises SettingsError for an unknown format, or
     samples or a limit below 1; ModelError for a model without an encoder; FileError where ``out`` cannot be a folder or
@@ -83,6 +85,8 @@ def redraw(
     if samples < 1 or limit < 1:
         raise SettingsError(f"{'samples' if samples < 1 else 'limit'} must be at least 1")
     _check_inputs(inputs, model.info.categories)
+    if category is not None:
+        category_named(category, model.info.categories)
     named, problems = _read(inputs, limit)
     files = [SHEET, *(file for name, _ in named for file in drawing_names(name, samples, wanted))]
     check_free(out, files, overwrite)
@@ -92,7 +96,8 @@ def redraw(
     try:
         for begin in range(0, len(named), batch):
             part = named[begin : begin + batch]
-            drawn = model.draw_all([sketch for _, sketch in part], samples, seed=seed, settings=settings)
+            sketches = [sketch for _, sketch in part]
+            drawn = model.draw_all(sketches, samples, seed=seed, settings=settings, category=category)
             for (name, sketch), results in zip(part, drawn, strict=True):
                 write_drawings(name, [d.with_(category=sketch.category or name) for d in results], out, wanted, paper)
             drawings += drawn
@@ -144,9 +149,8 @@ def draw_from_nothing(
         if on_progress is not None:
             on_progress(done, samples * len(names))
 
-    drawings = model.generate(
-        None if names == [ANY] else names, samples, seed=seed, settings=settings, on_progress=count
-    )
+    chosen = None if names == [ANY] else names
+    drawings = model.generate(chosen, samples, seed=seed, settings=settings, on_progress=count)
     make_folder(out)
     rows: list[Row] = []
     columns = min(samples, _COLUMNS)
@@ -176,9 +180,9 @@ def _check_inputs(inputs: Sequence[Path], known: Sequence[str]) -> None:
         if path.exists() or path.suffix or len(path.parts) > 1:
             continue
         name = same_category(path.name, known)
-        how = f"--category {_quoted(name)}" if name else "--category NAME"
-        of = "one from nothing" if name else f"one of {len(known)} categories from nothing"
-        raise FileError(path, f"no such file or folder; to draw {of}: draw {how}")
+        what = "one" if name else f"one of {len(known)} categories"
+        typed = _quoted(name) if name else "NAME"
+        raise FileError(path, f"no such file or folder; to draw {what} from nothing: draw --category {typed}")
 
 
 def _quoted(name: str) -> str:

@@ -147,7 +147,7 @@ def read_sketches(
         raise FileError(path, _unknown(suffix, "read", READ_SUFFIXES))
 
 
-def _read_one(path: Path, suffix: str, options: ReadOptions, on_problem: Callable[[Problem], None] | None) -> Sketch:
+def _read_one(path: Path, suffix: str, options: ReadOptions, on_problem: OnProblem | None) -> Sketch:
     """The sketch of an SVG or a picture."""
     open_to_read(path).close()
     try:

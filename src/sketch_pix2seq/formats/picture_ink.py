@@ -175,7 +175,7 @@ def _without_grid(ink: Mask, contrast: FloatArray, noise: FloatArray) -> Mask:
             min_theta=max(0.0, tilt - 0.1),
             max_theta=tilt + 0.1,
         )
-        if found is None:
+        if found is None or not len(found):  # nothing is None up to OpenCV 5.0, and empty from 5.1 on
             continue
         lines = _evenly_apart(found.reshape(-1, 2)[:1000], across)
         if len(lines) < 5:
