@@ -120,7 +120,7 @@ def test_rotation_and_shear_are_at_most_what_is_asked(
     points, seeds = sketches.gather(range(60)), np.arange(60, dtype=np.uint64)
     spec, raster = SequenceSpec("first", 1.0), RasterSpec()
     plain, _ = collate(points, spec, raster, STILL, seeds)
-    turned, _ = collate(points, spec, raster, replace(STILL, refit=False, **settings), seeds)  # type: ignore[arg-type]
+    turned, _ = collate(points, spec, raster, replace(STILL, refit=False, **settings), seeds)
     far = np.flatnonzero(np.linalg.norm(plain.offsets, axis=1) > 60)
     angles = [np.rad2deg(np.arctan2(*batch.offsets[far].T)) for batch in (turned, plain)]
     change = (angles[0] - angles[1] + 180) % 360 - 180
@@ -164,7 +164,7 @@ def test_padding_fills_with_end_rows_that_count(sketches: SketchSet) -> None:
 
 
 def test_n_max_is_the_rows_of_the_longest_sketch(tmp_path: Path) -> None:
-    line = np.cumsum(np.ones((9, 2)), axis=0)
+    line = np.cumsum(np.ones((9, 2), np.float32), axis=0)
     for name, strokes, first in (("line", (line,), 8), ("dot", (line[:1] + 30, line[:8]), 9)):
         path = tmp_path / f"{name}.arrow"
         with SketchSetWriter(path) as writer:

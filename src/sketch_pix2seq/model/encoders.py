@@ -108,7 +108,7 @@ class SequenceEncoder(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         size = replace(settings, decoder_size=settings.encoder_size)
-        self.directions = nn.ModuleList(LSTMCore(5, 0, size) for _ in range(2))
+        self.directions = nn.ModuleList(LSTMCore(5, 0, size) for _ in range(2))  # along the rows, and back
         self.out_features = 2 * settings.encoder_size
 
     def forward(self, rows: Tensor, counts: Tensor) -> Tensor:
@@ -122,10 +122,11 @@ class SequenceEncoder(nn.Module):
         counts, rows = torch.bincount(times[inside]), rows[inside.to(rows.device)]
         if not len(rows):
             return rows.new_zeros(n, self.out_features)
-        last, orders = last_rows(counts), (slice(None), backwards(counts))
+        last, orders = last_rows(counts), (torch.arange(len(rows)), backwards(counts))
         constant, zeros = rows.new_zeros(len(last), 0), rows.new_zeros(len(last), self.out_features // 2)
         states = []
         for core, order in zip(self.directions, orders, strict=True):
+            assert isinstance(core, LSTMCore)
             hidden = core.sequence(rows[order], core.constant(constant), (zeros, zeros), counts.tolist())
             states.append(hidden[last])
         return F.pad(torch.cat(states, dim=1), (0, 0, 0, n - len(last)))

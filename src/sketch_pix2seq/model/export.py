@@ -227,7 +227,7 @@ def _sequence_encoder(encoder: SequenceEncoder, heads: Mapping[str, nn.Linear]) 
     def reordered(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
         parts = []
         for core in encoder.directions:
-            i, f, o, g = core.get_parameter(name).detach().numpy().reshape(4, core.size, -1)
+            i, f, o, g = core.get_parameter(name).detach().numpy().reshape(4, encoder.out_features // 2, -1)
             parts.append(np.concatenate([i, o, f, g]))
         return np.stack(parts)
 
@@ -236,15 +236,15 @@ def _sequence_encoder(encoder: SequenceEncoder, heads: Mapping[str, nn.Linear]) 
         "w": reordered("from_input.weight"),
         "r": reordered("weight"),
         "b": np.concatenate([bias, np.zeros_like(bias)], axis=1),
-        "end": np.array(4, np.int64),
-        "time": np.array([1], np.int64),
+        "end": np.array([4], np.int64),
+        "axes": np.array([1, 2], np.int64),
     }
     for name, head in heads.items():
         weights |= {f"{name}_w": head.weight.detach().numpy(), f"{name}_b": head.bias.detach().numpy()}
     nodes = [
         helper.make_node("Transpose", ["rows"], ["by_time"], perm=[1, 0, 2]),
         helper.make_node("Gather", ["rows", "end"], ["is_end"], axis=2),
-        helper.make_node("ReduceSum", ["is_end", "time"], ["end_rows"], keepdims=0),
+        helper.make_node("ReduceSum", ["is_end", "axes"], ["end_rows"], keepdims=0),
         helper.make_node("Cast", ["end_rows"], ["end_rows_int"], to=TensorProto.INT32),
         helper.make_node("Sub", ["lengths", "end_rows_int"], ["read"]),
         helper.make_node(

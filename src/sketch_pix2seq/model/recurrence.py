@@ -128,7 +128,7 @@ def masks_by_step(mask: Tensor | None, counts: Sequence[int]) -> Sequence[Tensor
     if mask is None:
         return None
     if len(mask) == sum(counts):
-        return mask.split(list(counts))
+        return torch.split(mask, list(counts))
     return [mask[:count] for count in counts]
 
 
