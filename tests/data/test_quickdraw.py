@@ -459,7 +459,7 @@ class TestWhole:
         data = bytearray(archive(0))
         data[len(data) // 2] ^= 1
         server.files["/bucket/sketchrnn/pig.npz"] = Remote(bytes(data))
-        with pytest.raises(DownloadError, match="are not a whole .npz file"):
+        with pytest.raises(DownloadError, match=r"are not a whole \.npz file"):
             download(["pig"], tmp_path, settings=settings(server, retries=0))
         assert not (tmp_path / "pig.npz").exists()
 
@@ -467,7 +467,7 @@ class TestWhole:
     def test_without_a_checksum_every_line_is_checked(self, server: Server, tmp_path: Path, broken: bytes) -> None:
         content = b'{"drawing":[]}\n' + broken + b'\n{"drawing":[]}\n'
         server.files["/bucket/full/simplified/pig.ndjson"] = Remote(content)
-        with pytest.raises(DownloadError, match="are not a whole .ndjson file"):
+        with pytest.raises(DownloadError, match=r"are not a whole \.ndjson file"):
             download(["pig"], tmp_path, settings=settings(server, retries=0, kind="simplified"))
 
     def test_a_file_that_is_too_large_is_not_begun(self, server: Server, pig: Remote, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,9 @@ def _read(suffix: str) -> Callable[[bytes], None]:
 
     def target(data: bytes) -> None:
         path.write_bytes(data)
-        try:
+        with suppress(SketchError):
             for sketch in read_sketches(path):
                 sketch.fit()
-        except SketchError as error:
-            assert str(error)
 
     return target
 
@@ -40,14 +39,12 @@ def _gzip(data: bytes) -> None:
 def _arrow(data: bytes) -> None:
     path = _FOLDER / "input.arrow"
     path.write_bytes(data)
-    try:
+    with suppress(SketchError):
         found = SketchSet(path)
         for sketch in found:
             assert sketch.n_points
         if len(found):
             found.gather(range(len(found)))
-    except SketchError as error:
-        assert str(error)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
