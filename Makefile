@@ -4,6 +4,8 @@
 # make test-oldest   draw with the oldest releases that pyproject.toml allows
 # make bench   speed of start-up, drawing, preparing and retrieval; with SET=drawings.arrow also of training, on one and
 #              several processes, and what the bundled model does on that set
+# make model   train the bundled model anew, from first weights, on SET=drawings.arrow into RUN=runs/model
+# make fuzz    fuzz every format for SECONDS each (60), guided by coverage; needs atheris, which Linux and macOS have
 # make clean   remove what these made
 #
 # make studio-page builds the page anew, which is part of the package; it needs Node 20.19 or later. `make studio` does so
@@ -25,7 +27,7 @@ MODULES := studio/node_modules/.package-lock.json
 # The development install holds all that drawing needs and follows the sources, so where it is, drawing uses it.
 INSTALLED := $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.plain)
 
-.PHONY: draw studio studio-page test test-oldest test-page bench clean
+.PHONY: draw studio studio-page test test-oldest test-page bench fuzz model clean
 
 draw: $(INSTALLED)
 	$(BIN)/sketch-pix2seq draw examples/pig.png --format svg,gif --out drawings
@@ -69,6 +71,26 @@ bench: $(VENV)/.dev
 	$(if $(SET),$(BIN)/python benchmarks/training.py "$(SET)")
 	$(if $(SET),$(BIN)/python benchmarks/processes.py "$(SET)")
 	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings)
+
+RUN ?= runs/model
+STEPS ?= 100000
+
+# One run from first weights; the same command continues one that was stopped. Then the flow, the classifier, the map.
+model: $(VENV)/.dev
+	$(if $(SET),,$(error say which drawings to learn from: make model SET=drawings.arrow))
+	$(BIN)/sketch-pix2seq train --data "$(SET)" --out "$(RUN)" --steps $(STEPS)
+	$(BIN)/sketch-pix2seq train-classifier --data "$(SET)" --out "$(RUN)/model/classifier.onnx" $(CLASSIFIER)
+	$(BIN)/sketch-pix2seq export map "$(RUN)/model"
+
+SECONDS ?= 60
+SEED ?= 1
+FORMATS ?= npz ndjson gzip svg arrow
+
+fuzz: $(VENV)/.dev
+	$(BIN)/pip install --quiet "atheris>=3.0"
+	for format in $(FORMATS); do \
+		$(BIN)/python -m tests.fuzz $$format -max_total_time=$(SECONDS) -seed=$(SEED) || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest drawings build dist studio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

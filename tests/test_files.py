@@ -59,6 +59,8 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".writing-abc").mkdir()
     (tmp_path / ".writing-abc" / "model.onnx").write_bytes(b"half")
     (tmp_path / "kept").write_bytes(b"whole")
+    remove_leftovers(tmp_path)
+    (tmp_path / ".writing-def").mkdir()
     with writing_folder(tmp_path) as mine, replacing(tmp_path / "new") as part:
         part.write_bytes(b"new")
         remove_leftovers(tmp_path)

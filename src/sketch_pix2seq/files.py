@@ -6,8 +6,9 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,7 +82,7 @@ def writing_folder(beside: Path) -> Iterator[Path]:
 
     Those that killed processes left there are removed. Raises OSError for what the system refuses.
     """
-    remove_leftovers(beside)
+    _remove(beside.glob(f"{_WRITING}*"))
     with tempfile.TemporaryDirectory(dir=beside, prefix=_WRITING) as name:
         lock = os.open(name, os.O_RDONLY) if fcntl is not None else -1
         try_lock(lock)
@@ -95,11 +96,14 @@ def writing_folder(beside: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes were writing in a folder: files named ``*.part`` and folders of `writing_folder`.
 
-    What a running process is writing stays, and so does everything where files cannot be locked.
+    What a running process is writing stays, and so does everything where files cannot be locked. Not for folders of
+    downloads, which are taken up where they were cut.
     """
-    if fcntl is None or not folder.is_dir():
-        return
-    for path in [*folder.glob(f"*{PART}"), *folder.glob(f"{_WRITING}*")]:
+    _remove(chain(folder.glob(f"*{PART}"), folder.glob(f"{_WRITING}*")))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths) if fcntl is not None else ():
         with suppress(OSError):
             lock = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             try:

@@ -316,9 +316,7 @@ def _bundles(piece: _Piece, settings: PrepareSettings, on_note: OnProblem) -> It
         return read_npz_bundles(piece.path)
     if suffix in NDJSON_SUFFIXES:
         return read_ndjson_bundles(piece.path, piece.start, piece.stop)
-    options = ReadOptions(
-        tolerance=settings.tolerance, centre_lines=settings.centre_lines, hidden=settings.hidden
-    )
+    options = ReadOptions(tolerance=settings.tolerance, centre_lines=settings.centre_lines, hidden=settings.hidden)
     return bundles_of(read_named(piece.path, piece.category, options=options, on_problem=on_note))
 
 
