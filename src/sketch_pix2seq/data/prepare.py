@@ -145,7 +145,7 @@ def prepare(
 
     def note(problem: Problem) -> None:
         nonlocal problem_count
-        if settings.strict:
+        if settings.strict and problem.where:
             raise FormatError(problem.path, f"{problem.where}: {problem.message}")
         problem_count += 1
         if len(problems) < _REPORTED_PROBLEMS:
@@ -294,7 +294,14 @@ def _bundles(piece: _Piece, settings: PrepareSettings) -> Iterator[Bundle]:
     if suffix in NDJSON_SUFFIXES:
         return read_ndjson_bundles(piece.path, piece.start, piece.stop)
     options = ReadOptions(tolerance=settings.tolerance)
-    return bundles_of(read_named(piece.path, piece.category, options=options))
+    doubts: list[Flaw] = []
+    named = read_named(
+        piece.path,
+        piece.category,
+        options=options,
+        on_problem=lambda problem: doubts.append(Flaw("", 0, problem.message)),
+    )
+    return (replace(bundle, flaws=(*bundle.flaws, *doubts)) for bundle in bundles_of(named))
 
 
 def _reasons(settings: PrepareSettings) -> tuple[str, ...]:
@@ -433,7 +440,8 @@ class _Reading:
 
     def problem(self, path: Path, flaw: Flaw) -> Problem:
         """A flaw with its place in the file."""
-        problem = Problem(path, f"{flaw.kind} {self._lines_before + flaw.number}", flaw.message)
+        where = f"{flaw.kind} {self._lines_before + flaw.number}" if flaw.kind else ""
+        problem = Problem(path, where, flaw.message)
         if not self._flawed:
             self._flawed, self.why = True, f"{problem.where}: {problem.message}"
         return problem

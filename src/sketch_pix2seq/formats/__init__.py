@@ -33,7 +33,7 @@ _QUICKDRAW_ENDING = re.compile(r"\.(?:full|raw|simplified)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in a file that was left out while the rest was kept."""
+    """Something in a file that was left out while the rest was kept, or a picture that is likely no drawing."""
 
     path: Path
     where: str
@@ -139,7 +139,7 @@ def read_sketches(
     elif suffix in PICTURE_SUFFIXES:
         from sketch_pix2seq.formats.picture import read_picture
 
-        yield read_picture(path)
+        yield read_picture(path, on_problem=on_problem)
     else:
         raise FileError(path, _unknown(suffix, "read", READ_SUFFIXES))
 

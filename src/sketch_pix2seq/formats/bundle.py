@@ -18,7 +18,10 @@ MOST_POINTS = 1 << 18
 
 @dataclass(frozen=True)
 class Flaw:
-    """Something that was left out: ``line 12`` of what was read, or ``train 7``, and why."""
+    """Something that was left out: ``line 12`` of what was read, or ``train 7``, and why.
+
+    Without a kind: what is odd about the file as a whole, which was kept.
+    """
 
     kind: str
     number: int
