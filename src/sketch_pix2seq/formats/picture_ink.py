@@ -35,6 +35,7 @@ from sketch_pix2seq.sketch import FloatArray
 _SIDE = 400
 """Longest side of the cropped drawing when its lines are followed, in pixels: 8 for each pixel of a 48 x 48 raster."""
 
+
 @dataclass(frozen=True)
 class Drawing:
     """The ink of a drawing, cropped to it: longest side `_SIDE` pixels, a small free margin around."""
@@ -101,8 +102,6 @@ def _on_sheet(ink: Mask, sheet: Mask) -> Mask:
     keep = np.bincount(labels[rim], minlength=count) < 0.3 * area
     keep[0] = False
     return np.asarray(keep[labels])
-
-
 
 
 def _without_ruling(ink: Mask, contrast: Contrast) -> Mask:
@@ -364,7 +363,7 @@ def _divided(ink: Mask) -> Drawing:
     lines |= radius <= radii[0]
     lines[0] = False
     extent = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    for index in np.flatnonzero(lines & (2.0 * radius > 0.15 * extent)):
+    for index in np.flatnonzero(lines & (2.0 * radius > 0.15 * extent)).tolist():
         along = depth[thinned(labels == index)]
         lines[index] = np.percentile(along, 10) > 0.62 * np.percentile(along, 90)
     line = _weighted_median(radius[lines], (area / radius)[lines]) if lines.any() else 0.0
