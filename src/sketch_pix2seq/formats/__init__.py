@@ -167,7 +167,7 @@ def _read_one(path: Path, suffix: str, options: ReadOptions, on_problem: OnProbl
             )
         from sketch_pix2seq.formats.picture import read_picture
 
-        return read_picture(path)
+        return read_picture(path, on_problem=on_problem)
     except (
         ValueError,
         ArithmeticError,

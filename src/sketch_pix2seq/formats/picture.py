@@ -12,13 +12,16 @@ import numpy as np
 from PIL import Image
 
 from sketch_pix2seq.errors import PictureError
-from sketch_pix2seq.formats import OnProblem
+from sketch_pix2seq.formats import OnProblem, Problem
 from sketch_pix2seq.formats.picture_ink import find_drawing
 from sketch_pix2seq.formats.picture_lines import in_drawing_order, outlines, trace
 from sketch_pix2seq.formats.picture_page import MAX_PIXELS, NO_DRAWING, Bytes, open_page, page_of
 from sketch_pix2seq.sketch import Sketch
 
 __all__ = ["MAX_PIXELS", "read_picture"]
+
+_MANY_LINES = 40
+"""Lines beyond which a picture is likely a screenshot, a text or a photo."""
 
 
 def read_picture(
@@ -45,5 +48,9 @@ def read_picture(
     lines = [*trace(drawing.strokes), *outlines(drawing.fills)]
     if not lines:
         raise PictureError(name, NO_DRAWING)
+    if on_problem is not None and (drawing.scene or len(lines) > _MANY_LINES):
+        ground = " on a ground of many tones and colours" if drawing.scene else ""
+        found = f"{len(lines)} line{'' if len(lines) == 1 else 's'}{ground}"
+        on_problem(Problem(name, "", f"likely no drawing but a photo or a screenshot: {found}; its lines are drawn", kept=True))
     strokes = in_drawing_order(lines)
     return Sketch(tuple(strokes), category).fit().simplify(epsilon).fit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -25,6 +25,7 @@ from sketch_pix2seq.formats.picture_page import (
     find_paper,
     grey_of,
     has_two_tones,
+    is_scene,
     light_on_dark,
     square,
     stroke_width,
@@ -43,6 +44,8 @@ class Drawing:
     """What is followed along its centre line."""
     fills: Mask
     """What is followed along its outline."""
+    scene: bool = False
+    """Whether the page is likely a photo of the world or a painting, see `is_scene`."""
 
 
 def find_drawing(page: Page, name: Path) -> Drawing:
@@ -67,7 +70,7 @@ def find_drawing(page: Page, name: Path) -> Drawing:
     ink = _without_specks(_without_frame(ink, contrast.two_tones), contrast.darkness, contrast.two_tones)
     if not ink.any() or _is_dust(ink, float(np.median(contrast.noise))):
         raise PictureError(name, NO_DRAWING)
-    return _divided(_scaled(ink))
+    return replace(_divided(_scaled(ink)), scene=not two_tones and sheet is None and is_scene(page, grey))
 
 
 def _threshold(contrast: Contrast) -> Mask:
@@ -360,7 +363,7 @@ def _divided(ink: Mask) -> Drawing:
     lines |= radius <= radii[0]
     lines[0] = False
     extent = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    for index in np.flatnonzero(lines & (2.0 * radius > 0.15 * extent)):
+    for index in np.flatnonzero(lines & (2.0 * radius > 0.15 * extent)).tolist():
         along = depth[thinned(labels == index)]
         lines[index] = np.percentile(along, 10) > 0.62 * np.percentile(along, 90)
     line = _weighted_median(radius[lines], (area / radius)[lines]) if lines.any() else 0.0

@@ -359,12 +359,13 @@ def _meeting_point(skeleton: _Skeleton, node: int, leads: Sequence[_Lead], half:
     """The point nearest to all lines that lead to a fork (least squares), or the fork, where that is off the ink."""
     across = [np.eye(2) - np.outer(lead.heading, lead.heading) for lead in leads]
     system = np.sum(across, axis=0)
+    fork: DoubleArray = skeleton.nodes[node]
     if np.linalg.eigvalsh(system)[0] < 0.1:
-        return skeleton.nodes[node]
+        return fork
     point = np.linalg.solve(system, np.sum([a @ lead.point for a, lead in zip(across, leads, strict=True)], axis=0))
     off = float(np.hypot(*(point - skeleton.nodes[node])))
     on_ink = skeleton.depth[pixels_at(point[None], skeleton.depth)][0] > 0.35 * half
-    return point if on_ink and off < 3.5 * half else skeleton.nodes[node]
+    return np.asarray(point) if on_ink and off < 3.5 * half else fork
 
 
 def _linked(paths: Sequence[DoubleArray], partner: Mapping[End, End], free: Sequence[End]) -> Iterator[DoubleArray]:

@@ -271,6 +271,17 @@ def find_paper(grey: Bytes) -> Mask | None:
     return np.asarray(cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
+def is_scene(page: Page, grey: Bytes) -> bool:
+    """Whether a page has neither an even ground nor one colour, as a photo of the world or a landscape."""
+    small = cv2.medianBlur(cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA), 5)
+    counts = np.bincount(_without_slope(small).ravel(), minlength=256)
+    ground = float(np.convolve(counts, np.ones(25), "same").max()) / small.size
+    colours = cv2.cvtColor(cv2.resize(page.pixels, (128, 128), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    hues = colours[..., 1:].reshape(-1, 2).astype(np.float32)
+    coloured = float(np.mean(np.hypot(*(hues - np.median(hues, axis=0)).T) > 10.0))
+    return ground < 0.3 or (ground < 0.55 and coloured > 0.3)
+
+
 def _without_slope(grey: Bytes) -> Bytes:
     """A picture with the plane that fits its brightness best made level."""
     height, width = grey.shape
