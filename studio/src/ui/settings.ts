@@ -18,7 +18,7 @@ export interface Settings {
 
 export const DEFAULTS: Settings = {
   temperature: DEFAULT_SETTINGS.temperature,
-  candidates: DEFAULT_SETTINGS.candidates,
+  candidates: DEFAULT_SETTINGS.proposals,
   spread: 0.6,
   device: "wasm",
   pace: 1,
@@ -64,10 +64,10 @@ export function checked(text: string | null): Settings {
 }
 
 export function drawSettings({ temperature, candidates }: Settings): DrawSettings {
-  return { ...DEFAULT_SETTINGS, temperature, candidates };
+  return { ...DEFAULT_SETTINGS, temperature, proposals: candidates };
 }
 
 /** One drawing a code, shown as it grows: for what follows a pointer or a slider. */
 export function liveSettings({ temperature }: Settings): DrawSettings {
-  return { ...DEFAULT_SETTINGS, temperature, candidates: 1 };
+  return { ...DEFAULT_SETTINGS, temperature, proposals: 1 };
 }

@@ -175,7 +175,6 @@ export class FinishView implements View {
         seed: seed.value,
         settings: drawSettings(this.app.settings.value),
         category: this.category.value,
-        penDown: this.goesOn.checked,
         signal,
       });
       if (signal.aborted) return;

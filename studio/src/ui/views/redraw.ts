@@ -144,7 +144,7 @@ export class RedrawView implements View {
         seed: seed.value,
         settings,
         signal,
-        ...(settings.candidates === 1 && { onRow: going((_, sample, soFar) => tiles[sample]?.grow(soFar, frame)) }),
+        onRow: going((_, sample, soFar) => tiles[sample]?.grow(soFar, frame)),
         onDrawing: going((_, sample, drawing) => {
           const tile = tiles[sample];
           if (!tile) return;

@@ -74,7 +74,7 @@ export class WanderView implements View {
   }
 
   missing({ info }: Engine): string | null {
-    return info.hasPrior || !info.hasEncoder
+    return info.hasFlow || !info.hasEncoder
       ? null
       : "This model has learned no way to draw from nothing; one that was trained by this package has.";
   }
@@ -114,10 +114,9 @@ export class WanderView implements View {
     let left = this.paused ? shownTiles.length : Infinity;
     let fills = true;
     while (!signal.aborted && left > 0) {
-      const drawings = await engine.imagine(this.app.wanted.value, {
+      const drawings = await engine.generate(this.app.wanted.value, {
         samples: fills ? shownTiles.length : TOGETHER,
         seed: this.seed++,
-        spread: this.app.settings.value.spread,
         settings: drawSettings(this.app.settings.value),
         signal,
         onDrawing: (_, sample, drawing) => fills && !signal.aborted && shownTiles[sample]?.show(drawing),
