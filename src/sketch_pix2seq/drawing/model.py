@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,12 @@ from sketch_pix2seq.raster import ink_of, shades_of
 from sketch_pix2seq.sequence import mixed, rows_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
-Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
-"""A file of any readable format, a sketch, or an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``)."""
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Source: TypeAlias = "str | Path | Sketch | NDArray[np.uint8] | Image"
+"""A file of any readable format, a sketch, an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``) or Pillow's
+image."""
 
 FREEDOM: float = MODEL["freedom"]
 """Freedom where none is given and the model has a flow."""
@@ -427,7 +431,7 @@ def read_source(source: Source) -> Sketch:
     """The sketch that a source holds (the first, of a file of many), fitted to the canvas."""
     if isinstance(source, Sketch):
         sketch = source
-    elif isinstance(source, np.ndarray):
+    elif not isinstance(source, str | Path):
         from sketch_pix2seq.formats.picture import read_picture
 
         sketch = read_picture(source)

@@ -196,7 +196,10 @@ def _read(inputs: Sequence[Path], limit: int) -> tuple[list[tuple[str, Sketch]],
     taken: set[str] = set()
     for path, category in files:
         try:
-            sketches = list(islice(read_sketches(path), limit))
+            notes: list[str] = []
+            read = read_sketches(path, on_problem=lambda problem, notes=notes: notes.append(str(problem)))
+            sketches = list(islice(read, limit))
+            problems += notes
         except SketchError as error:
             if len(files) == 1:
                 raise

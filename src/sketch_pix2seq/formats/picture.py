@@ -51,6 +51,8 @@ def read_picture(
     if on_problem is not None and (drawing.scene or len(lines) > _MANY_LINES):
         ground = " on a ground of many tones and colours" if drawing.scene else ""
         found = f"{len(lines)} line{'' if len(lines) == 1 else 's'}{ground}"
-        on_problem(Problem(name, "", f"likely no drawing but a photo or a screenshot: {found}; its lines are drawn", kept=True))
+        on_problem(
+            Problem(name, "", f"likely no drawing but a photo or a screenshot: {found}; its lines are drawn", kept=True)
+        )
     strokes = in_drawing_order(lines)
     return Sketch(tuple(strokes), category).fit().simplify(epsilon).fit()
