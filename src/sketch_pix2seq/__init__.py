@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sketch_pix2seq.drawing.pretrained import load_model
     from sketch_pix2seq.sketch import Sketch
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Sketch", "__version__", "load_model"]
 
 

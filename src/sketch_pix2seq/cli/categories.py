@@ -11,7 +11,7 @@ from sketch_pix2seq.model.folder import read_info
 
 @dataclass(frozen=True)
 class Settings:
-    """List the categories that a model knows, one a line.
+    """List the categories that a model knows, and how many drawings it learned each from, one a line.
 
     sketch-pix2seq categories
 
@@ -23,5 +23,8 @@ class Settings:
 
 
 def run(settings: Settings) -> None:
-    """Print the names."""
-    say("\n".join(read_info(model_folder(settings.model)).categories))
+    """Print the names, with the numbers of training drawings where the model's record has them."""
+    info = read_info(model_folder(settings.model))
+    counts = info.training.get("drawings", {})
+    width = max(map(len, info.categories), default=0)
+    say("\n".join(f"{name:{width}}  {counts[name]:>7,}" if name in counts else name for name in info.categories))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.data.batches import longest_rows
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.recognition import Classifier, load_classifier
@@ -160,7 +161,9 @@ def _losses(
     found = likelihood(model, people, on_progress=more)
     alone = likelihood(model, people, follow=False) if model.info.model.attend > 0 else None
     train = sketches.indices("train")
-    longest = int(sketches.lengths[train].max()) if len(train) else max(sketch.n_points for sketch in people)
+    longest = max(sketch.n_points for sketch in people)
+    if len(train):
+        longest = longest_rows(sketches, train, model.info.sequence)
     both, pairs = _summed(found)
     both_code, pairs_code = (None, None) if alone is None else _summed(alone)
     return Losses(

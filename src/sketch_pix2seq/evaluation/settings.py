@@ -33,7 +33,7 @@ class ClassifierSettings:
     """Share of the features left out in training."""
     balance: float = 0.5
     """Categories are drawn in proportion to their size to this power."""
-    augment: AugmentSettings = AugmentSettings(scale=0.2, drop=0.1, rotation=12.0, shear=0.15)
+    augment: AugmentSettings = AugmentSettings(scale=0.2, drop=0.1, rotation=12.0, shear=0.15, damage=0.0, slip=0.0)
     """What is varied each time; sketches are mirrored half of the time, too."""
     average: float = 0.998
     """Decay of the running average of the weights, which is what is kept."""

@@ -136,6 +136,7 @@ def training_record(sketches: SketchSet, settings: TrainSettings, progress: Prog
         "minutes": round(progress.seconds / 60, 1),
         "skipped_steps": progress.skipped,
         "sketches": {split: int((sketches.split_ids == i).sum()) for i, split in enumerate(SPLITS)},
+        "drawings": {name: len(sketches.indices("train", name)) for name in sketches.categories},
         "validation": progress.history[-1] if progress.history else {},
         "settings": asdict(settings),
         **({"started_from": progress.started_from} if progress.started_from else {}),
