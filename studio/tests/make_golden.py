@@ -95,7 +95,9 @@ def _drawings(model: Model) -> dict[str, Any]:
             "varied": _stable(model, lambda seed: model.draw(picture, seed=seed, settings=free, category=category)),
             "generated": _stable(model, lambda seed: model.generate(category, seed=seed, settings=free)),
             "started": _strokes(started),
-            "completed": _stable(model, lambda seed: complete(model, started, category=category, seed=seed, settings=free)),
+            "completed": _stable(
+                model, lambda seed: complete(model, started, category=category, seed=seed, settings=free)
+            ),
         }
     return content
 

@@ -55,7 +55,7 @@ describe("what a completion adds", () => {
 
   it("is the strokes after the started ones", () => {
     const drawing = { strokes: [...before.strokes, [[1, 1] as const, [2, 2] as const]] };
-    expect(additions({ drawing, started: 2 }, before)).toEqual([
+    expect(additions({ drawing, started: 2, finished: 0 }, before)).toEqual([
       [
         [1, 1],
         [2, 2],
@@ -75,7 +75,7 @@ describe("what a completion adds", () => {
         [[0, 7]],
       ],
     };
-    expect(additions({ drawing, started: 2 }, before)).toEqual([
+    expect(additions({ drawing, started: 2, finished: 0 }, before)).toEqual([
       [
         [6, 6],
         [9, 9],

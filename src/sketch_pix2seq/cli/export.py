@@ -86,7 +86,7 @@ class Map:
     """A set of drawings."""
     out: Path | None = None
     """The file to write; atlas.npz in the model's folder when not given. An older map is replaced."""
-    per_category: int = 24
+    per_category: int = 6
     """Drawings of each category at most."""
     seed: int = 0
     """The same seed gives the same map."""
