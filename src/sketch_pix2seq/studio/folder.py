@@ -14,9 +14,21 @@ from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model, model_folder
-from sketch_pix2seq.drawing.sampler import SampleSettings, draw_codes
+from sketch_pix2seq.drawing.runtime import Told
+from sketch_pix2seq.drawing.sampler import prefill
 from sketch_pix2seq.errors import FileError, ModelError, SketchError
-from sketch_pix2seq.model.folder import ATLAS, CONFIG, DECODER, ENCODER, PRIOR, START, WEIGHTS
+from sketch_pix2seq.model.folder import (
+    ATLAS,
+    CLASSIFIER,
+    CONFIG,
+    DECODER,
+    ENCODER,
+    FLOW,
+    FLOW_WEIGHTS,
+    START,
+    WEIGHTS,
+)
+from sketch_pix2seq.sequence import rows_of
 from sketch_pix2seq.sketch import Sketch
 from sketch_pix2seq.studio.atlas import PER_CATEGORY, OnProgress, build_atlas
 
@@ -36,13 +48,13 @@ class StudioModel:
     model: Model
 
     @property
-    def has_prior(self) -> bool:
+    def has_flow(self) -> bool:
         """Whether it can draw from nothing."""
-        return (self.folder / PRIOR).is_file()
+        return (self.folder / FLOW).is_file()
 
     def files(self, atlas: Path | None) -> dict[str, Path]:
         """What a page loads, by name; ``atlas``: where its map lies."""
-        names = [CONFIG, WEIGHTS, ENCODER, START, DECODER, PRIOR, ATTRIBUTION]
+        names = [CONFIG, WEIGHTS, ENCODER, START, DECODER, FLOW, FLOW_WEIGHTS, CLASSIFIER, ATTRIBUTION]
         found = {name: self.folder / name for name in names if (self.folder / name).is_file()}
         return found if atlas is None else {**found, ATLAS: atlas}
 
@@ -53,18 +65,16 @@ def open_model(model: str) -> StudioModel:
     loaded = load_model(folder)
     try:
         line = Sketch((np.array([[0, 0], [255, 255]], np.float32),))
-        code = loaded.encode_sketches([line]) if loaded.sees else loaded.no_codes(1)
-        draw_codes(loaded.runtime, code, [0], SampleSettings(max_points=1))
+        code = loaded.encode_sketches([line]) if loaded.has_encoder else np.zeros((1, 0), np.float32)
+        state = loaded.runtime.start(code, Told.nothing(loaded.info, 1))
+        prefill(loaded.runtime, state, rows_of(line, loaded.info.sequence)[None])
     except SketchError:
         raise
     except Exception as error:  # ONNX Runtime raises bare exceptions of its own where graphs do not fit each other
         raise ModelError(
             f"{folder}: its graphs do not fit each other or {CONFIG} ({str(error).splitlines()[0]})"
         ) from error
-    opened = StudioModel(str(model), folder, loaded)
-    if opened.has_prior:
-        _ = loaded.prior
-    return opened
+    return StudioModel(str(model), folder, loaded)
 
 
 # -- the map ----------------------------------------------------------------------------------------------
@@ -101,8 +111,8 @@ def make_atlas(
     """
     sketches = None if data is None else SketchSet.open(data)
     if per_category is None:
-        categories = opened.model.prior.categories if sketches is None else sketches.categories
-        per_category = max(6, min(PER_CATEGORY, _AT_ONCE // max(1, len(categories))))
+        categories = opened.model.info.categories if sketches is None else sketches.categories
+        per_category = max(2, min(PER_CATEGORY, _AT_ONCE // max(1, len(categories))))
     atlas = build_atlas(opened.model, sketches, per_category=per_category, seed=seed, on_progress=on_progress)
     return replace(atlas, made_from=made_from(opened.folder, data))
 
@@ -147,4 +157,4 @@ def _cached(made: str) -> Path:
         root = Path.home() / "Library" / "Caches"
     else:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "sketch-pix2seq" / f"atlas-{made.replace(' ', '-')}.npz"
+    return root / "sketch-pix2seq" / f"atlas-{made.replace(' ', '-')}.safetensors"
