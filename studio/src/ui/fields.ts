@@ -44,6 +44,17 @@ export function settingSlider(settings: Cell<Settings>, setting: NumberSetting, 
   );
 }
 
+/** A box to tick, for one of the settings that are on or off. */
+export function settingCheck(settings: Cell<Settings>, setting: "shortcuts", name: string): HTMLElement {
+  const input = h("input", {
+    type: "checkbox",
+    "data-testid": setting,
+    onchange: () => (settings.value = { ...settings.value, [setting]: input.checked }),
+  });
+  settings.follow((value) => (input.checked = value[setting]));
+  return h("label", { class: "check" }, input, h("span", {}, name));
+}
+
 /** One of a few values, as a row of buttons. */
 export function choice<T extends string | number>(
   name: string,

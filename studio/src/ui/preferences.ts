@@ -1,7 +1,7 @@
 import type { App } from "./app";
 import { openDialog } from "./dialog";
 import { h } from "./dom";
-import { choice, settingSlider } from "./fields";
+import { choice, settingCheck, settingSlider } from "./fields";
 import { DEFAULTS, PACES, type Settings } from "./settings";
 
 /** How it draws, how it looks, and what the model is. */
@@ -56,6 +56,7 @@ export function openPreferences(app: App): void {
           settings.value.theme,
           (theme) => change({ theme }),
         ),
+        settingCheck(settings, "shortcuts", "Single keys act as shortcuts"),
         h(
           "button",
           {

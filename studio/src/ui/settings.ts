@@ -14,6 +14,8 @@ export interface Settings {
   /** Times the speed of a hand; 0 shows drawings at once. */
   readonly pace: number;
   readonly theme: Theme;
+  /** Whether single letters and digits act wherever one is on the page. */
+  readonly shortcuts: boolean;
 }
 
 export const DEFAULTS: Settings = {
@@ -23,6 +25,7 @@ export const DEFAULTS: Settings = {
   device: "wasm",
   pace: 1,
   theme: "system",
+  shortcuts: true,
 };
 
 /** Paces that can be chosen, with their names. */
@@ -60,6 +63,7 @@ export function checked(text: string | null): Settings {
     device: given.device === "webgpu" ? "webgpu" : "wasm",
     pace: PACES.some(([pace]) => pace === given.pace) ? (given.pace as number) : DEFAULTS.pace,
     theme: given.theme === "light" || given.theme === "dark" ? given.theme : "system",
+    shortcuts: given.shortcuts !== false,
   };
 }
 

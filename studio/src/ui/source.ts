@@ -7,7 +7,7 @@ import { Cell } from "./cell";
 import { h, refill } from "./dom";
 import { icon } from "./icons";
 import { pictureFile } from "./intake";
-import { type Author, drawingOf } from "./ink";
+import { type Author, drawingOf, modelDrawing } from "./ink";
 import { place } from "./menu";
 import { liveSettings } from "./settings";
 import { thumbnail } from "./thumbnail";
@@ -34,7 +34,7 @@ export class Codes {
       return once(this.ofCategory, category, () => this.engine.codeOfCategory(category, 1));
     }
     const ink = this.app.settled.value;
-    if (source.kind === "canvas") return once(this.ofDrawing, ink, () => this.engine.encode(drawingOf(ink)));
+    if (source.kind === "canvas") return once(this.ofDrawing, ink, () => this.engine.encode(modelDrawing(ink)));
     return once(this.ofDrawing, source.drawing, () => this.engine.encode(source.drawing));
   }
 }

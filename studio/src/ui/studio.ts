@@ -4,7 +4,7 @@ import { fromLink } from "../export/index";
 import { type App, type ModelState, VIEWS, type ViewName } from "./app";
 import { Cell } from "./cell";
 import { find } from "./dom";
-import { type Author, drawingOf, type Ink, inkOf, onPage, packInk, unpackInk } from "./ink";
+import { type Author, authorOf, drawingOf, type Ink, inkOf, onPage, packInk, unpackInk } from "./ink";
 import { drawingsOf, followFiles, pickFiles } from "./intake";
 import { type MenuItem, openMenu } from "./menu";
 import { Paper, type Tool } from "./paper";
@@ -12,7 +12,7 @@ import { Session } from "./session";
 import { rememberedSettings } from "./settings";
 import { Sheet } from "./sheet";
 import { sentenceOf, Status } from "./status";
-import { store, stored } from "./storage";
+import { stored, storedHere, storeHere } from "./storage";
 import { openTake } from "./take";
 import { followTheme } from "./theme";
 import { Tile } from "./tile";
@@ -30,11 +30,13 @@ export class Studio implements App {
   readonly wanted = new Cell<string | null>(null);
   readonly status = new Status(find("#status"));
   readonly session = new Session(() => this.status.warn(FULL));
-  readonly sheet = new Sheet(unpackInk(stored("canvas") ?? "[]") ?? []);
+  readonly sheet = new Sheet(unpackInk(storedHere("canvas") ?? "[]") ?? []);
   readonly settled = new Cell<Ink>(this.sheet.ink.value);
   readonly paper: Paper;
   private readonly heard = find("#heard");
   private loading = 0;
+  /** What was said while the model was loading, and would be overwritten by the progress of that. */
+  private notice = "";
 
   constructor() {
     followTheme(this.settings);
@@ -44,7 +46,7 @@ export class Studio implements App {
       if (!this.paper.isBusy) this.settled.value = ink;
     });
     this.settled.watch((ink) => {
-      if (!store("canvas", packInk(ink))) this.status.warn(FULL);
+      if (!storeHere("canvas", packInk(ink))) this.status.warn(FULL);
     });
     followFiles((files) => void this.takeIn(files));
     window.addEventListener("hashchange", () => this.openLink());
@@ -64,7 +66,7 @@ export class Studio implements App {
   keepCanvas(): void {
     const ink = this.sheet.ink.value;
     if (ink.length === 0) return this.status.say("There is nothing on the canvas to keep.");
-    this.keep(drawingOf(ink), ink.every(({ by }) => by === "model") ? "model" : "person");
+    this.keep(drawingOf(ink), authorOf(ink));
   }
 
   clear(): void {
@@ -123,7 +125,8 @@ export class Studio implements App {
       if (own !== this.loading) return engine.close();
       this.model.value = { kind: "ready", engine };
       if (engine.info.notice) this.status.warn(engine.info.notice);
-      else this.status.say("The model is ready.");
+      else this.status.say(`The model is ready. ${this.notice}`.trim());
+      this.notice = "";
     } catch (error) {
       if (own !== this.loading) return;
       const sentence = sentenceOf(error);
@@ -132,11 +135,22 @@ export class Studio implements App {
     }
   }
 
-  /** Puts the drawing of the page's address on the canvas; undo brings back what was there. */
+  /** Puts the drawing of the page's address on the canvas; what was there goes to the shelf. */
   openLink(): void {
-    const drawing = fromLink(location.hash);
-    if (!drawing) return;
-    this.continueOn(drawing, false, "person");
+    try {
+      const drawing = fromLink(location.hash);
+      if (!drawing) return;
+      const before = this.sheet.ink.value;
+      const own = drawingOf(before);
+      if (before.length > 0) this.session.keep(own, authorOf(before));
+      this.continueOn(drawing, false, "person");
+      const was = before.length > 0 ? " What you had is on the shelf." : "";
+      this.notice = `The drawing of the link is on the canvas.${was}`;
+      this.status.say(this.notice);
+    } catch (error) {
+      this.notice = sentenceOf(error);
+      this.status.warn(this.notice);
+    }
     history.replaceState(null, "", location.pathname + location.search);
   }
 

@@ -1,5 +1,5 @@
 import type { Drawing } from "../core/types";
-import { copyText, fileName, saveAs, toGif, toLink, toNdjson, toPng, toSvg } from "../export/index";
+import { copyText, fileName, LinkError, saveAs, toGif, toLink, toNdjson, toPng, toSvg } from "../export/index";
 import type { App } from "./app";
 import { contactSheet } from "./contact-sheet";
 import { openDialog } from "./dialog";
@@ -44,6 +44,7 @@ export function openTake(app: App, given?: Drawing): void {
     try {
       say(await work());
     } catch (error) {
+      if (error instanceof LinkError) return say(error.message);
       console.error(error);
       say("That did not work; try a smaller size.");
     }

@@ -5,7 +5,7 @@ import type { App, View } from "../app";
 import { CategoryField } from "../category";
 import { h } from "../dom";
 import { icon } from "../icons";
-import { drawingOf, inkOf } from "../ink";
+import { modelDrawing, inkOf } from "../ink";
 import { Latest } from "../latest";
 import { additions } from "../proposals";
 import { otherDrawings, seed } from "../seeds";
@@ -154,7 +154,7 @@ export class FinishView implements View {
 
   private request(): void {
     if (!this.seen) return;
-    const started = drawingOf(this.app.settled.value);
+    const started = modelDrawing(this.app.settled.value);
     const model = this.app.model.value;
     this.forget();
     this.element.dataset["empty"] = String(started.strokes.length === 0);

@@ -5,7 +5,7 @@ import type { App, View } from "../app";
 import { categoryColour } from "../colours";
 import { clearCanvas, fitCanvas, h } from "../dom";
 import { icon } from "../icons";
-import { drawingOf } from "../ink";
+import { modelDrawing } from "../ink";
 import { MODEL_FRAME } from "../frames";
 import { Latest } from "../latest";
 import { liveSettings } from "../settings";
@@ -159,7 +159,7 @@ export class MapView implements View {
       this.repaintSoon();
       return;
     }
-    const drawing = drawingOf(ink);
+    const drawing = modelDrawing(ink);
     this.app.attempt(
       this.latestPlace
         .run(async (signal) => {

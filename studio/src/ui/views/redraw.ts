@@ -5,7 +5,7 @@ import type { App, View } from "../app";
 import { h } from "../dom";
 import { settingSlider } from "../fields";
 import { icon } from "../icons";
-import { drawingOf } from "../ink";
+import { modelDrawing } from "../ink";
 import { Latest } from "../latest";
 import { otherDrawings, seed } from "../seeds";
 import { drawSettings } from "../settings";
@@ -103,7 +103,7 @@ export class RedrawView implements View {
     const { app } = this;
     const model = app.model.value;
     if (!this.seen) return;
-    const input: Drawing = app.input.value ?? drawingOf(app.settled.value);
+    const input: Drawing = app.input.value ?? modelDrawing(app.settled.value);
     this.showSource();
     this.element.dataset["empty"] = String(input.strokes.length === 0);
     if (input.strokes.length === 0) {

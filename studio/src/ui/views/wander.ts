@@ -25,7 +25,7 @@ export class WanderView implements View {
   private seen = false;
   private paused = wantsStillness();
   private next = 0;
-  private seed = 1;
+  private seed = Math.floor(Math.random() * 2 ** 31);
 
   constructor(private readonly app: App) {
     this.tiles = ORDER.map((_, index) => app.newTile(`Imagined drawing ${index + 1}`));
