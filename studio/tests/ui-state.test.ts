@@ -41,17 +41,17 @@ describe("of works, only the newest", () => {
 
 describe("settings of an earlier visit", () => {
   it("are taken where they make sense", () => {
-    expect(checked('{"temperature":0.7,"candidates":2,"theme":"dark","device":"webgpu","pace":0}')).toEqual({
+    expect(checked('{"temperature":0.7,"freedom":0.9,"theme":"dark","device":"webgpu","pace":0}')).toEqual({
       ...DEFAULTS,
       temperature: 0.7,
-      candidates: 2,
+      freedom: 0.9,
       theme: "dark",
       device: "webgpu",
       pace: 0,
     });
   });
 
-  it.each([null, "", "no", "null", "[]", '{"temperature":"hot","candidates":99,"pace":-1,"theme":3,"shortcuts":1,"spread":null}'])(
+  it.each([null, "", "no", "null", "[]", '{"temperature":"hot","freedom":99,"pace":-1,"theme":3,"shortcuts":1}'])(
     "are the usual ones otherwise: %s",
     (text) => {
       expect(checked(text)).toEqual(DEFAULTS);

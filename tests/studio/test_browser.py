@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 WAIT = 40_000
-QUICK = {"pace": 0, "candidates": 1}
+QUICK = {"pace": 0}
 """Settings of the page with which nothing is waited for."""
 Points = Sequence[tuple[float, float]]
 TURNS = [turn / 24 * math.tau for turn in range(25)]
@@ -201,7 +201,7 @@ def test_what_is_drawn_is_redrawn(studio: Open, address: str) -> None:
     page.draw(*FISH)
     first = page.settled("redrawings", 9)
     assert len(set(first)) > 5, "each is another drawing"
-    page.get("temperature").fill("1")
+    page.get("freedom").fill("1")
     wild = page.changed("redrawings", first)
     page.get("shuffle").click()
     others = page.changed("redrawings", wild)
@@ -356,7 +356,7 @@ def test_what_is_taken_along_can_be_read(studio: Open, address: str, tmp_path: P
     assert len(SketchSet.open(tmp_path / "mine.arrow")) == 2
     again = studio(link, ready=False)
     again.holds(3)
-    assert "#" not in again.page.url
+    assert "#d1" not in again.page.url
     again.settled("redrawings", 9)
 
 

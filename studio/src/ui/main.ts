@@ -1,6 +1,7 @@
 import "./style/index.css";
 import { mountHeader, mountTabs, mountTools } from "./chrome";
 import { find } from "./dom";
+import { mountGuess } from "./guess";
 import { followKeys } from "./keys";
 import { mountShelf } from "./shelf";
 import { Studio } from "./studio";
@@ -21,6 +22,7 @@ const views = {
 mountTabs(studio, views);
 mountTools(studio);
 mountHeader(studio);
+mountGuess(find("#guess"), studio);
 mountShelf(find("#shelf"), studio);
 followKeys(studio, views);
 studio.openLink();

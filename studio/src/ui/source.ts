@@ -9,7 +9,7 @@ import { icon } from "./icons";
 import { pictureFile } from "./intake";
 import { type Author, drawingOf, modelDrawing } from "./ink";
 import { place } from "./menu";
-import { liveSettings } from "./settings";
+import { drawSettings } from "./settings";
 import { thumbnail } from "./thumbnail";
 
 /** What is blended: the canvas, a drawing, or a category. */
@@ -99,7 +99,7 @@ export class SourceSlot {
   async imagine(engine: Engine, codes: Codes): Promise<void> {
     const source = this.source.value;
     if (source.kind !== "category" || this.shown?.category === source.category) return;
-    const settings = liveSettings(this.app.settings.value);
+    const settings = drawSettings(this.app.settings.value);
     const [drawn] = await engine.drawCodes([await codes.of(source)], { samples: 1, seed: 1, settings });
     this.shown = { ...drawn![0]!, category: source.category };
     this.show();

@@ -20,11 +20,15 @@ import { Tile } from "./tile";
 const MODEL = "./model/";
 const FULL = "The browser has no room to remember this drawing; take it with you before you leave.";
 
+function viewInAddress(): ViewName | undefined {
+  return VIEWS.find((name) => `#${name}` === location.hash);
+}
+
 /** The state of the page, and what can be done to it. */
 export class Studio implements App {
   readonly settings = rememberedSettings();
   readonly model = new Cell<ModelState>({ kind: "loading" });
-  readonly view = new Cell<ViewName>(VIEWS.find((name) => name === stored("view")) ?? "redraw");
+  readonly view = new Cell<ViewName>(viewInAddress() ?? VIEWS.find((name) => name === stored("view")) ?? "redraw");
   readonly tool = new Cell<Tool>("pen");
   readonly input = new Cell<Drawing | null>(null);
   readonly wanted = new Cell<string | null>(null);
@@ -49,7 +53,14 @@ export class Studio implements App {
       if (!storeHere("canvas", packInk(ink))) this.status.warn(FULL);
     });
     followFiles((files) => void this.takeIn(files));
-    window.addEventListener("hashchange", () => this.openLink());
+    this.view.watch((name) => {
+      if (viewInAddress() !== name) history.pushState(null, "", `#${name}`);
+    });
+    // Back and forward, and links that are pasted into the address.
+    window.addEventListener("popstate", () => {
+      this.view.value = viewInAddress() ?? this.view.value;
+      this.openLink();
+    });
     this.settings.watch((now, before) => now.device !== before.device && this.load());
   }
 
@@ -151,7 +162,7 @@ export class Studio implements App {
       this.notice = sentenceOf(error);
       this.status.warn(this.notice);
     }
-    history.replaceState(null, "", location.pathname + location.search);
+    history.replaceState(null, "", `#${this.view.value}`);
   }
 
   async openPicture(): Promise<void> {

@@ -49,8 +49,8 @@ export function openTake(app: App, given?: Drawing): void {
       say("That did not work; try a smaller size.");
     }
   };
-  const save = (content: Blob, extension: string): string => {
-    saveAs(content, name(extension));
+  const save = async (content: Blob, extension: string): Promise<string> => {
+    await saveAs(content, name(extension));
     return `Saved as ${name(extension)}.`;
   };
   const text = (content: string, type: string): Blob => new Blob([content], { type });
@@ -64,7 +64,7 @@ export function openTake(app: App, given?: Drawing): void {
 
   const preview = h("div", { class: "take-preview" });
   const link = way("export-link", "link", "Link", "holds the drawing in its address", async () => {
-    const address = new URL(location.href);
+    const address = new URL(location.pathname, location.href);
     address.hash = toLink(drawings()[0]!);
     const copied = await copyText(address.href);
     if (!copied) history.replaceState(null, "", address.href);

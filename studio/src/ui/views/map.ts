@@ -8,7 +8,7 @@ import { icon } from "../icons";
 import { modelDrawing } from "../ink";
 import { MODEL_FRAME } from "../frames";
 import { Latest } from "../latest";
-import { liveSettings } from "../settings";
+import { drawSettings } from "../settings";
 import { onPalette, palette } from "../theme";
 import { thumbnail } from "../thumbnail";
 import type { Tile } from "../tile";
@@ -320,7 +320,7 @@ export class MapView implements View {
   private async drawAt(engine: Engine, place: Point, category: string | undefined, signal: AbortSignal): Promise<void> {
     const code = await engine.codeAt(place);
     if (signal.aborted) return;
-    const settings = liveSettings(this.app.settings.value);
+    const settings = drawSettings(this.app.settings.value);
     const drawn = await engine.drawCodes([code], {
       samples: 1,
       seed: 1,

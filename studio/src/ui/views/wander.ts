@@ -53,7 +53,6 @@ export class WanderView implements View {
         { class: "controls" },
         this.category.element,
         settingSlider(app.settings, "temperature", { name: "Temperature", min: 0, max: 1, step: 0.05 }),
-        settingSlider(app.settings, "spread", { name: "Spread", min: 0, max: 1, step: 0.05 }),
         h("div", { class: "buttons" }, this.button),
       ),
     );
@@ -63,7 +62,7 @@ export class WanderView implements View {
       this.restart();
     });
     app.settings.watch((now, before) => {
-      if (now.temperature !== before.temperature || now.spread !== before.spread) this.restart();
+      if (now.temperature !== before.temperature) this.restart();
     });
     app.model.follow((model) => {
       if (model.kind !== "ready") return;
@@ -74,7 +73,7 @@ export class WanderView implements View {
   }
 
   missing({ info }: Engine): string | null {
-    return info.hasPrior || !info.hasEncoder
+    return info.hasFlow || !info.hasEncoder
       ? null
       : "This model has learned no way to draw from nothing; one that was trained by this package has.";
   }
@@ -114,10 +113,9 @@ export class WanderView implements View {
     let left = this.paused ? shownTiles.length : Infinity;
     let fills = true;
     while (!signal.aborted && left > 0) {
-      const drawings = await engine.imagine(this.app.wanted.value, {
+      const drawings = await engine.generate(this.app.wanted.value, {
         samples: fills ? shownTiles.length : TOGETHER,
         seed: this.seed++,
-        spread: this.app.settings.value.spread,
         settings: drawSettings(this.app.settings.value),
         signal,
         onDrawing: (_, sample, drawing) => fills && !signal.aborted && shownTiles[sample]?.show(drawing),
