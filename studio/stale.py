@@ -15,6 +15,7 @@ BUILD = STUDIO.parent / "src" / "sketch_pix2seq" / "studio" / "page" / "build.js
 def hash_of_sources() -> str:
     """SHA-256 of everything that the page is built from, as vite.config.ts takes it."""
     names = ["index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts"]
+    names.append("../src/sketch_pix2seq/drawing/constants.json")
     for folder in ("public", "src"):
         names += [path.relative_to(STUDIO).as_posix() for path in (STUDIO / folder).rglob("*") if path.is_file()]
     digest = hashlib.sha256()

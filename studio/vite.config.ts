@@ -9,7 +9,16 @@ const ROOT = dirname(fileURLToPath(import.meta.url));
 const OUT = join(ROOT, "../src/sketch_pix2seq/studio/page");
 
 /** What the built page depends on; `build.json` has a hash of it, so that a test can tell a page that is not of it. */
-const SOURCES = ["index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts"];
+const SOURCES = [
+  "../src/sketch_pix2seq/drawing/constants.json",
+  "index.html",
+  "package-lock.json",
+  "package.json",
+  "public",
+  "src",
+  "tsconfig.json",
+  "vite.config.ts",
+];
 
 const MIT = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
 associated documentation files (the "Software"), to deal in the Software without restriction, including
@@ -137,5 +146,9 @@ export default {
   build: buildSettings(join(ROOT, "index.html"), "studio.js", true),
   plugins: [finish(), bundledModel()],
   // Threads need both.
-  server: { headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" } },
+  server: {
+    headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
+    // The numbers that the page shares with Python lie in the package.
+    fs: { allow: [join(ROOT, "..")] },
+  },
 } satisfies UserConfig;

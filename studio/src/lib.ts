@@ -7,11 +7,11 @@
  */
 
 import { DEFAULT_SETTINGS, type Drawing, type DrawSettings, type Stroke } from "./core/types";
-import { type DrawRequest, type Engine, EngineError, type EngineInfo } from "./engine/api";
+import { type DrawRequest, type Engine, EngineError, type EngineInfo, type Guess } from "./engine/api";
 import { loadEngine } from "./engine/client";
 
 export { EngineError };
-export type { Drawing, EngineInfo, Stroke };
+export type { Drawing, EngineInfo, Guess, Stroke };
 export type { Point } from "./core/types";
 
 /** A drawing, or its strokes alone: lists of [x, y], x to the right and y down, in whatever units you draw in. */
@@ -27,15 +27,18 @@ export interface DrawOptions extends Partial<DrawSettings> {
   /** The same seed gives the same drawing. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
-  /** The drawing as it grows; there is then one candidate. */
+  /** The drawing as it grows. */
   readonly onRow?: (soFar: Drawing) => void;
+}
+
+export interface RedrawOptions extends DrawOptions {
+  /** What it shows, for freedom above 0; unless given, what the model takes it for. */
+  readonly category?: string;
 }
 
 export interface CompleteOptions extends Omit<DrawOptions, "onRow"> {
   /** What it shall become. */
   readonly category?: string;
-  /** The pen is still on the paper at the last point, so the last stroke may go on. */
-  readonly penDown?: boolean;
 }
 
 /** Loads a model folder by its address, relative to the page. Rejects with an `EngineError` that says what is wrong. */
@@ -56,26 +59,31 @@ export class SketchModel {
     return this.engine.info.categories;
   }
 
-  /** Redraws a drawing, in its place and size. */
-  async draw(strokes: Strokes, options: DrawOptions = {}): Promise<Drawing> {
+  /** Redraws a drawing, in its place and size; `freedom` says how closely. */
+  async draw(strokes: Strokes, options: RedrawOptions = {}): Promise<Drawing> {
     const [drawing] = await this.drawMany(strokes, 1, options);
     return drawing!;
   }
 
   /** Redraws a drawing several times. */
-  drawMany(strokes: Strokes, samples: number, options: DrawOptions = {}): Promise<Drawing[]> {
-    return this.engine.redraw(drawingOf(strokes), requestOf(samples, options));
+  drawMany(strokes: Strokes, samples: number, { category, ...options }: RedrawOptions = {}): Promise<Drawing[]> {
+    return this.engine.redraw(drawingOf(strokes), { ...requestOf(samples, options), category: category ?? null });
   }
 
   /** Draws a thing of a category from nothing, or of any; about 255 units wide or high. */
-  async imagine(category: string | null = null, options: DrawOptions = {}): Promise<Drawing> {
-    const [drawing] = await this.engine.imagine(category, requestOf(1, options));
+  async generate(category: string | null = null, options: DrawOptions = {}): Promise<Drawing> {
+    const [drawing] = await this.engine.generate(category, requestOf(1, options));
     return drawing!;
   }
 
+  /** What a drawing may show, the likeliest first. */
+  recognise(strokes: Strokes, count = 3): Promise<Guess[]> {
+    return this.engine.recognise(drawingOf(strokes), count);
+  }
+
   /** Goes on with a started drawing: its strokes as they are, and new ones. */
-  async complete(strokes: Strokes, { category, penDown, ...options }: CompleteOptions = {}): Promise<Drawing> {
-    const request = { ...requestOf(1, options), category: category ?? null, penDown: penDown ?? false };
+  async complete(strokes: Strokes, { category, ...options }: CompleteOptions = {}): Promise<Drawing> {
+    const request = { ...requestOf(1, options), category: category ?? null };
     const [completion] = await this.engine.complete(drawingOf(strokes), request);
     return completion!.drawing;
   }
@@ -99,7 +107,7 @@ function drawingOf(strokes: Strokes): Drawing {
 }
 
 function requestOf(samples: number, { seed = 0, signal, onRow, ...given }: DrawOptions): DrawRequest {
-  const settings = { ...DEFAULT_SETTINGS, ...given, ...(onRow && { candidates: 1 }) };
+  const settings = { ...DEFAULT_SETTINGS, ...given };
   return {
     samples,
     seed,

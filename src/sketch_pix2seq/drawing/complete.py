@@ -16,6 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.constants import COMPLETE
 from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
 from sketch_pix2seq.drawing.model import DrawSettings, Model, Source, read_source, streams_of
 from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, Told
@@ -25,12 +26,13 @@ from sketch_pix2seq.raster import shades_of
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, whole_of
 from sketch_pix2seq.sketch import CANVAS_SIZE, DoubleArray, FloatArray, Sketch
 
-PROPOSALS = 32
+PROPOSALS: int = COMPLETE["proposals"]
 """Codes and frames that the flow proposes, at least."""
-_RATIOS, _PLACES = (1.0, 1.2, 1.5, 2.0, 3.0), (-1.0, -0.5, 0.0, 0.5, 1.0)
+_RATIOS: tuple[float, ...] = tuple(COMPLETE["ratios"])
+_PLACES: tuple[float, ...] = tuple(COMPLETE["places"])
 """Longest side of the whole over that of the started strokes, and where these lie in the room that is left, where frames
 are proposed without the flow."""
-_AS_PLACED = 0.5
+_AS_PLACED: float = COMPLETE["as_placed"]
 """Nats a point in favour of the frame of a picture that is given as strokes."""
 
 

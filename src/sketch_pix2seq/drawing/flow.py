@@ -11,13 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.constants import FLOW
 from sketch_pix2seq.drawing.runtime import Runtime
 from sketch_pix2seq.sequence import FRAME, mixed, uniform
 from sketch_pix2seq.sketch import FloatArray
 
-STEPS, FEWEST_STEPS = 12, 4
+STEPS: int = FLOW["steps"]
+FEWEST_STEPS: int = FLOW["fewest_steps"]
 """Steps of the integration from level 1, and at least; fewer from lower levels, in proportion."""
-LEVEL = 0.15
+LEVEL: float = FLOW["level"]
 """Noise level that the decoder is told of codes that come from the flow: they are almost right."""
 _NOISE = 1 << 40
 """Where the random numbers of the noise begin in a drawing's own."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.atlas import Atlas
+from sketch_pix2seq.drawing.constants import MODEL
 from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
 from sketch_pix2seq.drawing.recognition import Classifier
 from sketch_pix2seq.drawing.runtime import DrawingState, Posterior, Runtime, Told
@@ -26,13 +27,13 @@ from sketch_pix2seq.sketch import FloatArray, Sketch
 Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
 """A file of any readable format, a sketch, or an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``)."""
 
-FREEDOM = 0.4
+FREEDOM: float = MODEL["freedom"]
 """Freedom where none is given and the model has a flow."""
 _AT_ONCE = 512
 """Pictures encoded together."""
 _DRAWN_AT_ONCE = 2048
 """Drawings sampled together."""
-_SURE = 0.3
+_SURE: float = MODEL["sure"]
 """Probability from which the classifier's category is what the flow is told of a picture."""
 
 
@@ -44,7 +45,7 @@ class DrawSettings(SampleSettings):
     """From 0, which follows the picture line by line, over the same thing in the same pose, to 1, which keeps the
     category alone: the level to which the picture's code is noised and brought back by the flow. Default: 0.4; 0 for a
     model without a flow."""
-    guidance: float = 1.6
+    guidance: float = MODEL["guidance"]
     """How far the flow goes towards what the category alone brings; 1 = as varied as people's drawings, more is clearer
     and less varied."""
 

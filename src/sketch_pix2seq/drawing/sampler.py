@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.constants import SAMPLER
 from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, start_rows
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.model.folder import ModelInfo
@@ -29,19 +30,19 @@ from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
 CHANCES = 4
 """Uniform numbers a row; see `model.sampling`."""
-BETA = 1.0
+BETA: float = SAMPLER["beta"]
 """Nats for each pixel of ink that a proposal wastes, or leaves out where it ends."""
-WASTE = 0.5
+WASTE: float = SAMPLER["waste"]
 """Share of the energy difference that counts as wasted ink: ink beside the picture's is counted twice in it."""
-USEFUL = 0.3
+USEFUL: float = SAMPLER["useful"]
 """Pixels of the picture's ink that a stroke must cover, and that must be missing to keep a drawing from ending."""
-USELESS = 4.0
+USELESS: float = SAMPLER["useless"]
 """Nats against a stroke that covers less."""
-ROUNDS = 4
+ROUNDS: int = SAMPLER["rounds"]
 """Rounds of proposals for a stroke at most."""
-WARMER = 0.1
+WARMER: float = SAMPLER["warmer"]
 """Added to the temperature in each further round."""
-LONG = 60
+LONG: int = SAMPLER["long"]
 """Points from which on a proposal is cut off."""
 _AT_ONCE = 256
 """Drawings times proposals that one thread draws together."""
@@ -53,13 +54,13 @@ _STRIDE = np.uint64(0x2545F4914F6CDD1D)
 class SampleSettings:
     """How strokes are drawn from the mixture."""
 
-    temperature: float = 0.2
+    temperature: float = SAMPLER["temperature"]
     """tau: multiplies the mixture's variance and divides the logits of the Gaussians; 0 = the likeliest."""
-    pen_temperature: float = 0.5
+    pen_temperature: float = SAMPLER["pen_temperature"]
     """Divides the logits of the pen states; far below 0.5 the end of the drawing is all but forbidden."""
-    max_points: int = 250
+    max_points: int = SAMPLER["max_points"]
     """A drawing that has not ended by then is cut off."""
-    proposals: int = 4
+    proposals: int = SAMPLER["proposals"]
     """Strokes proposed for each one that is drawn, where a picture is followed; 1 = no search."""
 
     def __post_init__(self) -> None:

@@ -1,6 +1,8 @@
-import { numbers, readNpz, unquantised } from "./npz";
+import { readSafetensors } from "./safetensors";
 import type { Drawing, Point, Stroke } from "./types";
 
+/** Stored steps a unit of a code. */
+const CODE_UNITS = 32;
 /** Drawings between which a place of the map, or that of a code, is taken to lie. */
 const NEAREST = 4;
 
@@ -23,21 +25,23 @@ export class Atlas {
     readonly zSize: number,
   ) {}
 
-  /** Of the bytes of an atlas.npz. Throws for anything else. */
+  /** Of the bytes of an atlas.safetensors. Throws for anything else. */
   static read(file: Uint8Array): Atlas {
-    const arrays = readNpz(file);
-    const text = (name: string): string => new TextDecoder().decode(Uint8Array.from(numbers(arrays, name)));
-    const categories: unknown = JSON.parse(text("categories"));
+    const { numbers, about } = readSafetensors(file);
+    const categories: unknown = JSON.parse(about["categories"] ?? "");
     if (!Array.isArray(categories)) throw new Error("it names no categories");
     const names = categories.map(String);
-    const ids = Uint16Array.from(numbers(arrays, "category_ids"));
-    const zSize = numbers(arrays, "code_scale").length;
-    const codes = unquantised(arrays, "codes", "code");
-    const places = Float32Array.from(numbers(arrays, "places"));
-    const [points, strokeStarts] = [numbers(arrays, "points"), numbers(arrays, "stroke_starts")];
-    const sketchStarts = numbers(arrays, "sketch_starts");
+    const ids = Uint16Array.from(numbers("category_ids"));
+    const codes = Float32Array.from(numbers("codes"), (step) => step / CODE_UNITS);
+    const zSize = codes.length / ids.length;
+    const places = Float32Array.from(numbers("places"));
+    const [points, strokeStarts, sketchStarts] = [
+      numbers("points"),
+      numbers("stroke_starts"),
+      numbers("sketch_starts"),
+    ];
     const n = ids.length;
-    if (n === 0 || codes.length !== n * zSize || places.length !== 2 * n || sketchStarts.length !== n + 1) {
+    if (n === 0 || !Number.isInteger(zSize) || places.length !== 2 * n || sketchStarts.length !== n + 1) {
       throw new Error("its arrays do not fit each other");
     }
     const strokes = Array.from({ length: strokeStarts.length - 1 }, (_, s) =>
@@ -52,7 +56,7 @@ export class Atlas {
       if (category === undefined || own.length === 0) throw new Error("its arrays do not fit each other");
       return { strokes: own, category, ended: true };
     });
-    return new Atlas(text("drawn_by") === "people" ? "people" : "model", places, ids, names, drawings, codes, zSize);
+    return new Atlas(about["drawn_by"] === "people" ? "people" : "model", places, ids, names, drawings, codes, zSize);
   }
 
   code(index: number): Float32Array {

@@ -1,24 +1,17 @@
-import { type Atlas, meanSquare } from "./atlas";
+import type { Atlas } from "./atlas";
+import { MODEL } from "./constants";
 import { CANVAS_SIZE, fitted, frameOf, pointCount, reframed, simplified } from "./geometry";
-import { logSum, type Prior, SPREAD } from "./prior";
-import { drawingSeeds, Normals } from "./random";
-import { render } from "./raster";
-import { ROW, type Runtime, type Turn } from "./runtime";
-import { begin, drawOn, NO_TURN, selectBegun } from "./sampler";
-import type { Drawing, DrawSettings } from "./types";
+import { LEVEL, sampleCodes } from "./flow";
+import { drawingSeeds, mixed, uniform } from "./random";
+import { shadesOf } from "./raster";
+import { NO_TURN, ROW, type Runtime, selectState, type Told, type Turn } from "./runtime";
+import { draw } from "./sampler";
+import { DEFAULT_FREEDOM, type Drawing, type DrawSettings } from "./types";
 
-/** Drawings sampled together, about; more give hardly more a second, and the first are longer in coming. */
-const AT_ONCE = 8;
-/** Drawings sampled together where each is shown as it grows. */
-const AT_ONCE_SHOWN = 12;
+/** Proposals that are drawn together: more give hardly more a second, and the first are longer in coming. */
+const AT_ONCE = 12;
 /** Pictures encoded together. */
 const ENCODED_AT_ONCE = 32;
-/** How often a drawing of the prior's codes, most of which no picture has, is seen and drawn again. */
-const ROUNDS = 2;
-/** How far from one drawing of the map to another things from nothing may lie, where the spread is 1. */
-const BETWEEN = 0.5;
-/** Behind all others: a drawing that did not end by itself. */
-export const WRONG = 1e6;
 /** Canvas units that people's drawings were simplified by, before a model saw their strokes. */
 export const SIMPLIFIED_BY = 2;
 
@@ -30,22 +23,262 @@ export interface DrawRequest {
 
 export interface DrawWatching {
   readonly turn?: Turn;
-  /** The rows so far of one drawing; only with one candidate. */
+  /** What there is so far of one drawing. */
   readonly onRow?: (code: number, sample: number, soFar: () => Drawing) => void;
   readonly onDrawing?: (code: number, sample: number, drawing: Drawing) => void;
+}
+
+/** A category that a picture may show. */
+export interface Guess {
+  readonly category: string;
+  readonly probability: number;
+}
+
+/** One drawing that is wanted, and what it is drawn from. */
+interface Wanted {
+  readonly code: number;
+  readonly sample: number;
+  /** The number of categories stands for "not told". */
+  readonly category: number;
+  readonly stream: bigint;
 }
 
 /** A model folder that draws: `drawing/model.py`. */
 export class Model {
   constructor(
     readonly runtime: Runtime,
-    readonly prior: Prior | null,
     readonly atlas: Atlas | null,
   ) {}
 
   get hasEncoder(): boolean {
     return this.runtime.info.encoder !== "none";
   }
+
+  /** The number that stands for "not told". */
+  get unknown(): number {
+    return this.runtime.info.categories.length;
+  }
+
+  // -- drawing ----------------------------------------------------------------------------------------------------
+
+  /**
+   * Redraw a drawing, in its place and size, with the freedom of the settings. category: what it shows, for freedom
+   * above 0; null = what the classifier takes it for.
+   */
+  async redraw(
+    drawing: Drawing,
+    request: DrawRequest,
+    watching: DrawWatching = {},
+    category: string | null = null,
+  ): Promise<Drawing[]> {
+    const freedom = this.freedom(request.settings);
+    const codes = await this.encode([drawing], watching.turn);
+    const { onRow, onDrawing } = watching;
+    const back = (redrawn: Drawing): Drawing => this.inFrameOf(drawing, redrawn);
+    const own: DrawWatching = {
+      ...watching,
+      ...(onRow && { onRow: (code, sample, soFar) => onRow(code, sample, () => back(soFar())) }),
+      ...(onDrawing && { onDrawing: (code, sample, redrawn) => onDrawing(code, sample, back(redrawn)) }),
+    };
+    if (freedom === 0 || this.runtime.info.encoder === "rnn") {
+      const picture = shadesOf(drawing, this.runtime.info.raster);
+      const [drawings] = await this.drawCodes(codes, request, own, [picture]);
+      return drawings!.map(back);
+    }
+    const index = category === null ? await this.indexOfPicture(drawing) : this.indexOf(category);
+    const [drawings] = await this.varyCodes(codes, [index], request, own);
+    return drawings!.map(back);
+  }
+
+  /**
+   * Draw each code `samples` times, as they are, in canvas units of its picture. With the pictures, ink of each in 0..1,
+   * these are followed where the model attends to pictures.
+   */
+  drawCodes(
+    codes: readonly Float32Array[],
+    { samples, seed, settings }: DrawRequest,
+    watching: DrawWatching = {},
+    pictures: readonly Float32Array[] | null = null,
+  ): Promise<Drawing[][]> {
+    const streams = drawingSeeds(seed, samples);
+    const wanted = wantedOf(codes.length, samples, (code, sample) => ({
+      code,
+      sample,
+      category: this.unknown,
+      stream: streams[sample]!,
+    }));
+    const followed = this.runtime.info.attends ? pictures : null;
+    const each = followed === null ? 1 : settings.proposals;
+    return this.drawn(wanted, each, settings, watching, async (group) => ({
+      codes: group.map(({ code }) => codes[code]!),
+      level: 0,
+      pictures: followed && group.map(({ code }) => followed[code]!),
+    }));
+  }
+
+  /** Variations of codes: noised to the level `settings.freedom`, brought back by the flow, drawn. */
+  varyCodes(
+    codes: readonly Float32Array[],
+    categories: readonly number[],
+    { samples, seed, settings }: DrawRequest,
+    watching: DrawWatching = {},
+  ): Promise<Drawing[][]> {
+    const level = this.freedom(settings);
+    const streams = drawingSeeds(seed, samples);
+    const wanted = wantedOf(codes.length, samples, (code, sample) => ({
+      code,
+      sample,
+      category: categories[code]!,
+      stream: streams[sample]!,
+    }));
+    return this.drawn(wanted, 1, settings, watching, (group) => {
+      return this.flowing(group, settings, watching.turn, group.map(({ code }) => codes[code]!), level);
+    });
+  }
+
+  /** Draw things of a category from nothing, or (null) of any. A model without an encoder draws from its first state. */
+  async generate(
+    category: string | null,
+    { samples, seed, settings }: DrawRequest,
+    watching: DrawWatching = {},
+  ): Promise<Drawing[]> {
+    const { categories, zSize } = this.runtime.info;
+    const wanted = category === null ? null : this.indexOf(category);
+    if (!this.hasEncoder && categories.length > 1) {
+      throw new Error(`This model cannot be told which of its ${categories.length} categories to draw.`);
+    }
+    const streams = drawingSeeds(seed, samples);
+    const any = (sample: number): number => {
+      const chance = uniform(BigInt.asUintN(64, mixed(BigInt(seed) ^ 1n) + BigInt(sample)));
+      return Math.min(Math.floor(chance * categories.length), Math.max(0, categories.length - 1));
+    };
+    const each = Array.from({ length: samples }, (_, sample): Wanted => {
+      return { code: 0, sample, category: wanted ?? any(sample), stream: streams[sample]! };
+    });
+    const named = (sample: number, drawing: Drawing): Drawing => {
+      const name = categories[each[sample]!.category];
+      return name === undefined ? drawing : { ...drawing, category: name };
+    };
+    const { onRow, onDrawing } = watching;
+    const own: DrawWatching = {
+      ...watching,
+      ...(onRow && { onRow: (code, sample, soFar) => onRow(code, sample, () => named(sample, soFar())) }),
+      ...(onDrawing && { onDrawing: (code, sample, drawing) => onDrawing(code, sample, named(sample, drawing)) }),
+    };
+    const [drawings] = await this.drawn(each, 1, settings, own, async (group) => {
+      if (this.hasEncoder) return this.flowing(group, settings, watching.turn);
+      return { codes: group.map(() => new Float32Array(zSize)), level: 0, pictures: null };
+    });
+    return (drawings ?? []).map((drawing, sample) => named(sample, drawing));
+  }
+
+  /** A code of a category, drawn by the flow. */
+  async codeOfCategory(category: string, seed: number, guidance: number, turn: Turn = NO_TURN): Promise<Float32Array> {
+    const given = { category: Int32Array.of(this.indexOf(category)), partial: null };
+    const { codes } = await sampleCodes(this.runtime, given, drawingSeeds(seed, 1), guidance, { turn });
+    return codes[0]!;
+  }
+
+  /** Freedom, where none is given and the model has a flow the usual one. */
+  private freedom({ freedom }: DrawSettings): number {
+    const { hasFlow } = this.runtime;
+    if (freedom === null) return hasFlow ? DEFAULT_FREEDOM : 0;
+    if (freedom > 0 && !hasFlow) throw new Error("This model has no flow over codes, so it draws at freedom 0 alone.");
+    return freedom;
+  }
+
+  private async flowing(
+    group: readonly Wanted[],
+    { guidance }: DrawSettings,
+    turn: Turn | undefined,
+    codes?: readonly Float32Array[],
+    level?: number,
+  ): Promise<Source> {
+    const given = { category: Int32Array.from(group, ({ category }) => category), partial: null };
+    const streams = BigUint64Array.from(group, ({ stream }) => stream);
+    const options = { ...(turn && { turn }), ...(codes && level !== undefined && { codes, level }) };
+    const found = await sampleCodes(this.runtime, given, streams, guidance, options);
+    return { codes: found.codes, level: LEVEL, pictures: null };
+  }
+
+  /** Draws what is wanted, group by group, from what `source` makes of each group. */
+  private async drawn(
+    wanted: readonly Wanted[],
+    each: number,
+    settings: DrawSettings,
+    { turn = NO_TURN, onRow, onDrawing }: DrawWatching,
+    source: (group: readonly Wanted[]) => Promise<Source>,
+  ): Promise<Drawing[][]> {
+    const found: Drawing[][] = [];
+    for (const group of parts(wanted, Math.max(1, Math.floor(AT_ONCE / each)))) {
+      await turn();
+      const { codes, level, pictures } = await source(group);
+      // A code is started once for all its drawings.
+      const own = [...new Set(codes)];
+      const firsts = own.map((code) => codes.indexOf(code));
+      const told: Told = {
+        level: new Float32Array(own.length).fill(level),
+        category: Int32Array.from(firsts, (index) => group[index]!.category),
+        ...(pictures && { pictures: joined(firsts.map((index) => pictures[index]!)) }),
+      };
+      const state = await this.runtime.start(joined(own), own.length, told);
+      const begun = {
+        n: group.length,
+        state: selectState(state, codes.map((code) => own.indexOf(code))),
+        ...(pictures && { pictures }),
+      };
+      const streams = BigUint64Array.from(group, ({ stream }) => stream);
+      const drawings = await draw(this.runtime, begun, streams, settings, {
+        turn,
+        ...(onRow && { onRow: (index, soFar) => onRow(group[index]!.code, group[index]!.sample, soFar) }),
+        ...(onDrawing && { onEnd: (index, one) => onDrawing(group[index]!.code, group[index]!.sample, one) }),
+      });
+      group.forEach(({ code, sample }, index) => ((found[code] ??= [])[sample] = drawings[index]!));
+    }
+    return found;
+  }
+
+  /** A drawing that was drawn from another's code, moved and scaled to where that one is. */
+  private inFrameOf(original: Drawing, redrawn: Drawing): Drawing {
+    const canvas = { side: CANVAS_SIZE, centre: [CANVAS_SIZE / 2, CANVAS_SIZE / 2] } as const;
+    const own = this.runtime.info.sequence.start === "centre" ? canvas : frameOf(redrawn.strokes);
+    return { ...redrawn, strokes: reframed(redrawn.strokes, own, frameOf(original.strokes)) };
+  }
+
+  // -- what pictures show -----------------------------------------------------------------------------------------
+
+  /** The number of a category. Throws for one that the model does not know. */
+  indexOf(category: string): number {
+    const index = this.runtime.info.categories.indexOf(category);
+    if (index < 0) throw new Error(`This model knows no ${category}.`);
+    return index;
+  }
+
+  /** What a drawing may show, the likeliest first. Throws for a model without a classifier. */
+  async recognise(drawing: Drawing, count: number): Promise<Guess[]> {
+    const { classifier } = this.runtime;
+    if (classifier === null) throw new Error("This model has no classifier, which names what a drawing shows.");
+    if (pointCount(drawing.strokes) === 0) return [];
+    const logits = await this.runtime.classify(shadesOf(drawing, classifier.raster), 1);
+    const highest = Math.max(...logits);
+    const each = Array.from(logits, (logit) => Math.exp(logit - highest));
+    const total = each.reduce((sum, value) => sum + value, 0);
+    return each
+      .map((value, index) => ({ category: classifier.categories[index]!, probability: value / total }))
+      .sort((a, b) => b.probability - a.probability)
+      .slice(0, count);
+  }
+
+  /** The number of the category that a drawing shows, or of "not told" where that is unsure. */
+  private async indexOfPicture(drawing: Drawing): Promise<number> {
+    const { classifier, info } = this.runtime;
+    if (classifier === null || !sameRaster(classifier.raster, info.raster)) return this.unknown;
+    const [best] = await this.recognise(drawing, 1);
+    const index = best === undefined ? -1 : info.categories.indexOf(best.category);
+    return index >= 0 && best!.probability >= MODEL.sure ? index : this.unknown;
+  }
+
+  // -- codes ------------------------------------------------------------------------------------------------------
 
   /** The code of each drawing: of its ink, or of its strokes where the encoder reads those. */
   async encode(drawings: readonly Drawing[], turn: Turn = NO_TURN): Promise<Float32Array[]> {
@@ -62,142 +295,9 @@ export class Model {
     return codes;
   }
 
-  /**
-   * Draw each code `samples` times, in canvas units of its picture. With the pictures, ink of each in 0..1, a model with
-   * a glimpse looks at them while it draws.
-   */
-  async drawCodes(
-    codes: readonly Float32Array[],
-    { samples, seed, settings }: DrawRequest,
-    { turn = NO_TURN, onRow, onDrawing }: DrawWatching = {},
-    pictures?: readonly Float32Array[],
-  ): Promise<Drawing[][]> {
-    const { candidates } = settings;
-    const seeds = drawingSeeds(seed, samples * candidates);
-    const wanted = codes.flatMap((_, code) => Array.from({ length: samples }, (_, sample) => ({ code, sample })));
-    const found: Drawing[][] = codes.map(() => []);
-    for (const group of groups(wanted, candidates)) {
-      const own = [...new Set(group.map(({ code }) => code))];
-      const each = group.flatMap((one) =>
-        Array.from({ length: candidates }, (_, candidate) => ({ ...one, candidate })),
-      );
-      const together = (each: readonly Float32Array[]): Float32Array => joined(own.map((code) => each[code]!));
-      const shown = pictures && together(pictures);
-      const begun = await begin(this.runtime, together(codes), NO_ROWS, own.length, turn, shown);
-      const settle = (index: number, drawing: Drawing): void => {
-        const { code, sample } = group[index]!;
-        if (found[code]![sample] === undefined) onDrawing?.(code, sample, drawing);
-        found[code]![sample] = drawing;
-      };
-      const drawn = await drawOn(
-        this.runtime,
-        selectBegun(begun, each.map(({ code }) => own.indexOf(code))),
-        BigUint64Array.from(each, ({ sample, candidate }) => seeds[sample * candidates + candidate]!),
-        settings,
-        candidates > 1
-          ? { turn }
-          : {
-              turn,
-              onEnd: settle,
-              onRow: (going, soFar) =>
-                going.forEach((index) => onRow?.(group[index]!.code, group[index]!.sample, () => soFar(index))),
-            },
-      );
-      const kept = candidates > 1 ? await this.kept(drawn, group.map(({ code }) => codes[code]!), turn) : drawn;
-      kept.forEach((drawing, index) => settle(index, drawing));
-    }
-    return found;
-  }
-
-  /** Redraw a drawing, in its place and size. */
-  async redraw(drawing: Drawing, request: DrawRequest, watching: DrawWatching = {}): Promise<Drawing[]> {
-    const codes = await this.encode([drawing], watching.turn);
-    const { onRow, onDrawing } = watching;
-    const back = (redrawn: Drawing): Drawing => this.inFrameOf(drawing, redrawn);
-    const [drawings] = await this.drawCodes(
-      codes,
-      request,
-      {
-        ...watching,
-        ...(onRow && { onRow: (code, sample, soFar) => onRow(code, sample, () => back(soFar())) }),
-        ...(onDrawing && { onDrawing: (code, sample, redrawn) => onDrawing(code, sample, back(redrawn)) }),
-      },
-      [this.inkOf([drawing])],
-    );
-    return drawings!.map(back);
-  }
-
-  /**
-   * Draw things of a category from nothing, or (null) of any. With a map, codes lie between those of its drawings;
-   * without one they are samples of the prior, and what they give is seen and drawn again, twice, as in Python.
-   */
-  async imagine(
-    category: string | null,
-    { samples, seed, settings }: DrawRequest,
-    { turn = NO_TURN, onRow, onDrawing }: DrawWatching = {},
-    spread = SPREAD,
-  ): Promise<Drawing[]> {
-    const { candidates } = settings;
-    const seeds = drawingSeeds(seed, samples * candidates);
-    const proposals = Array.from({ length: samples }, (_, sample) =>
-      this.proposed(category, candidates, seed, sample, spread),
-    );
-    const rounds = this.atlas === null && this.prior !== null && this.hasEncoder ? ROUNDS : 0;
-    const drawings: Drawing[] = [];
-    for (const group of groups([...proposals.keys()], candidates)) {
-      const n = group.length * candidates;
-      const named = (index: number, drawing: Drawing): Drawing => {
-        const name = proposals[group[index]!]!.category;
-        return name === null ? drawing : { ...drawing, category: name };
-      };
-      const own = BigUint64Array.from({ length: n }, (_, index) => {
-        return seeds[group[Math.floor(index / candidates)]! * candidates + (index % candidates)]!;
-      });
-      let codes = group.flatMap((sample) => proposals[sample]!.codes);
-      let drawn: Drawing[] = [];
-      for (let round = 0; round <= rounds; round++) {
-        const last = round === rounds && candidates === 1;
-        if (round > 0) codes = await this.encode(drawn, turn);
-        const begun = await begin(this.runtime, joined(codes), NO_ROWS, n, turn);
-        drawn = await drawOn(this.runtime, begun, own.map((stream) => stream + BigInt(round)), settings, {
-          turn,
-          ...(last && {
-            onRow: (going, soFar) =>
-              going.forEach((index) => onRow?.(0, group[index]!, () => named(index, soFar(index)))),
-          }),
-        });
-      }
-      const names = group.map((sample) => proposals[sample]!.category);
-      const kept = candidates > 1 ? await this.surest(drawn, names, codes, turn) : drawn;
-      kept.forEach((drawing, index) => {
-        const one = named(index, drawing);
-        drawings.push(one);
-        onDrawing?.(0, group[index]!, one);
-      });
-    }
-    return drawings;
-  }
-
-  /** A drawing that was drawn from another's code, moved and scaled to where that one is. */
-  private inFrameOf(original: Drawing, redrawn: Drawing): Drawing {
-    const canvas = { side: CANVAS_SIZE, centre: [CANVAS_SIZE / 2, CANVAS_SIZE / 2] } as const;
-    const own = this.runtime.info.sequence.start === "centre" ? canvas : frameOf(redrawn.strokes);
-    return { ...redrawn, strokes: reframed(redrawn.strokes, own, frameOf(original.strokes)) };
-  }
-
   private encodeInk(drawings: readonly Drawing[]): Promise<Float32Array> {
-    return this.runtime.encodeInk(this.inkOf(drawings), drawings.length);
-  }
-
-  /** Ink `n * size * size` in 0..1, as the encoder sees it. */
-  private inkOf(drawings: readonly Drawing[]): Float32Array {
     const { raster } = this.runtime.info;
-    const pixels = raster.size ** 2;
-    const ink = new Float32Array(drawings.length * pixels);
-    drawings.forEach((drawing, index) =>
-      render(drawing, raster).forEach((value, pixel) => (ink[index * pixels + pixel] = value / 255)),
-    );
-    return ink;
+    return this.runtime.encodeInk(joined(drawings.map((drawing) => shadesOf(drawing, raster))), drawings.length);
   }
 
   private encodeStrokes(drawings: readonly Drawing[]): Promise<Float32Array> {
@@ -213,87 +313,28 @@ export class Model {
     each.forEach((rows, index) => padded.set(rows.flat(), index * time * ROW));
     return this.runtime.encodeRows(padded, Int32Array.from(each, (rows) => rows.length));
   }
-
-  /** Of the candidates of each code, the one whose own code is nearest to it; unended ones last. */
-  private async kept(drawn: readonly Drawing[], codes: readonly Float32Array[], turn: Turn): Promise<Drawing[]> {
-    const again = this.hasEncoder ? await this.encode(drawn, turn) : null;
-    const each = drawn.length / codes.length;
-    return best(drawn, each, (index) => {
-      const far = again === null ? 0 : meanSquare(again[index]!, codes[Math.floor(index / each)]!);
-      return -far - (drawn[index]!.ended ? 0 : WRONG);
-    });
-  }
-
-  /** Of the candidates of each thing, the one that the prior takes most surely for its category. */
-  private async surest(
-    drawn: readonly Drawing[],
-    names: readonly (string | null)[],
-    codes: readonly Float32Array[],
-    turn: Turn,
-  ): Promise<Drawing[]> {
-    const { prior } = this;
-    const each = drawn.length / names.length;
-    if (prior === null || !this.hasEncoder) {
-      const firsts = codes.filter((_, index) => index % each === 0);
-      return this.kept(drawn, firsts, turn);
-    }
-    const again = await this.encode(drawn, turn);
-    return best(drawn, each, (index) => {
-      const densities = prior.logDensities(again[index]!);
-      const joint = densities.map((density, c) => density + Math.log(prior.shares[c]!));
-      const c = prior.index(names[Math.floor(index / each)]!);
-      // Among those that are surely of the category, the likelier ones are the better drawings.
-      return joint[c]! - logSum(joint) + 0.01 * densities[c]! - (drawn[index]!.ended ? 0 : WRONG);
-    });
-  }
-
-  /** Codes for the candidates of one thing, and what it is to be. */
-  private proposed(
-    wanted: string | null,
-    candidates: number,
-    seed: number,
-    sample: number,
-    spread: number,
-  ): { category: string | null; codes: Float32Array[] } {
-    const { atlas, prior } = this;
-    const { categories, zSize } = this.runtime.info;
-    const normals = new Normals(seed, 1, sample);
-    const each = (code: () => Float32Array): Float32Array[] => Array.from({ length: candidates }, code);
-    if (zSize === 0) {
-      if (wanted !== null && !categories.includes(wanted)) throw new Error(`This model knows no ${wanted}.`);
-      if (wanted !== null && categories.length > 1) {
-        throw new Error(`This model cannot be told which of its ${categories.length} categories to draw.`);
-      }
-      const category = wanted ?? (categories.length === 1 ? categories[0]! : null);
-      return { category, codes: each(() => new Float32Array(0)) };
-    }
-    if (atlas !== null && (wanted === null || atlas.categories.includes(wanted))) {
-      const category = wanted ?? atlas.categories[Math.floor(normals.uniform() * atlas.categories.length)]!;
-      return { category, codes: each(() => this.nearAtlas(category, normals, spread)) };
-    }
-    if (prior === null) throw new Error("This model has learned no way to draw from nothing.");
-    const index = wanted === null ? prior.anyCategory(normals) : prior.index(wanted);
-    return { category: prior.categories[index]!, codes: each(() => prior.sample(index, normals, spread)) };
-  }
-
-  /** A code between those of two drawings of a category on the map, nearer to the first. */
-  private nearAtlas(category: string, normals: Normals, spread: number): Float32Array {
-    const atlas = this.atlas!;
-    const own = atlas.ofCategory(category);
-    const pick = (): Float32Array => atlas.code(own[Math.floor(normals.uniform() * own.length)]!);
-    const [first, second] = [pick(), pick()];
-    const share = BETWEEN * spread * normals.uniform();
-    return first.map((value, d) => (1 - share) * value + share * second[d]!);
-  }
 }
 
-export const NO_ROWS = new Float32Array(0);
+/** What a group of drawings is drawn from. */
+interface Source {
+  readonly codes: readonly Float32Array[];
+  readonly level: number;
+  readonly pictures: readonly Float32Array[] | null;
+}
 
-/** Codes in one array. */
-export function joined(codes: readonly Float32Array[]): Float32Array {
-  const width = codes[0]?.length ?? 0;
-  const together = new Float32Array(codes.length * width);
-  codes.forEach((code, index) => together.set(code, index * width));
+function wantedOf(codes: number, samples: number, one: (code: number, sample: number) => Wanted): Wanted[] {
+  return Array.from({ length: codes * samples }, (_, index) => one(Math.floor(index / samples), index % samples));
+}
+
+function sameRaster(a: Runtime["info"]["raster"], b: Runtime["info"]["raster"]): boolean {
+  return a.size === b.size && a.line === b.line && a.margin === b.margin;
+}
+
+/** Arrays in one. */
+export function joined(arrays: readonly Float32Array[]): Float32Array {
+  const width = arrays[0]?.length ?? 0;
+  const together = new Float32Array(arrays.length * width);
+  arrays.forEach((values, index) => together.set(values, index * width));
   return together;
 }
 
@@ -313,26 +354,6 @@ export function offsetRows(
     }),
   );
   return first && strokes[0]!.length > 1 ? rows.slice(1) : rows;
-}
-
-/** Of each `each` drawings the one of the greatest worth. */
-function best(drawn: readonly Drawing[], each: number, worth: (index: number) => number): Drawing[] {
-  const kept: Drawing[] = [];
-  for (let from = 0; from < drawn.length; from += each) {
-    let [chosen, highest] = [from, -Infinity];
-    for (let index = from; index < from + each; index++) {
-      const value = worth(index);
-      if (value > highest) [chosen, highest] = [index, value];
-    }
-    kept.push(drawn[chosen]!);
-  }
-  return kept;
-}
-
-/** What is drawn together: with several candidates the first one alone, so that it is there soon. */
-function groups<T>(wanted: readonly T[], candidates: number): T[][] {
-  if (candidates === 1) return parts(wanted, AT_ONCE_SHOWN);
-  return [wanted.slice(0, 1), ...parts(wanted.slice(1), Math.max(1, Math.floor(AT_ONCE / candidates)))];
 }
 
 function parts<T>(values: readonly T[], size: number): T[][] {

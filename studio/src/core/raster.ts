@@ -1,4 +1,5 @@
-import { boundsOf } from "./geometry";
+import { boundsOf, CANVAS_SIZE } from "./geometry";
+import type { ModelInfo } from "./runtime";
 import type { Drawing, Point, Stroke } from "./types";
 
 /** How ink is drawn for the encoder: anti-aliased, centred, aspect kept; travels with the model. */
@@ -46,6 +47,45 @@ export function renderPixels(strokes: readonly Stroke[], { size, line }: RasterS
     for (let index = 1; index < points.length; index++) drawLine(ink, size, points[index - 1]!, points[index]!, line);
   }
   return Uint8Array.from(ink, (value) => Math.round(255 * value));
+}
+
+/** Ink `size * size` in 0..1 of a drawing, as networks take it. */
+export function shadesOf(drawing: Drawing, spec: RasterSpec): Float32Array {
+  return Float32Array.from(render(drawing, spec), (value) => value / 255);
+}
+
+/** Ink `size * size` in 0..1 of points (dx, dy, lift) in model units, from the point `first` on. */
+export function inkOfPoints(points: Float32Array, { raster, sequence }: ModelInfo, first = 0): Float32Array {
+  const perUnit = Math.fround((raster.size - 1 - 2 * raster.margin) / CANVAS_SIZE);
+  const [unit, middle] = [Math.fround(sequence.scale), (raster.size - 1) / 2];
+  const pixel = (value: number): number => Math.fround(Math.fround(Math.fround(value * unit) * perUnit) + middle);
+  const strokes: Point[][] = [[]];
+  let [x, y] = [0, 0];
+  for (let at = 0; at < points.length; at += 3) {
+    x = Math.fround(x + points[at]!);
+    y = Math.fround(y + points[at + 1]!);
+    if (at < 3 * first) continue;
+    strokes.at(-1)!.push([pixel(x), pixel(y)]);
+    if (points[at + 2]! > 0.5 && at + 3 < points.length) strokes.push([]);
+  }
+  return Float32Array.from(renderPixels(strokes, raster), (value) => value / 255);
+}
+
+/** Ink of a picture in 0..1 beyond what the paper has within a pixel, the sum of its squares. */
+export function missingInk(picture: Float32Array, paper: Float32Array, { size }: RasterSpec): number {
+  let sum = 0;
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const wanted = picture[y * size + x]!;
+      if (wanted === 0) continue;
+      let most = 0;
+      for (let v = Math.max(0, y - 1); v <= Math.min(size - 1, y + 1); v++) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(size - 1, x + 1); u++) most = Math.max(most, paper[v * size + u]!);
+      }
+      sum += Math.max(0, wanted - most) ** 2;
+    }
+  }
+  return sum;
 }
 
 /** The stroke on its grid; one smaller than a pixel as large as one. */

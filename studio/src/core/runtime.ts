@@ -16,6 +16,8 @@ export interface ModelInfo {
   readonly raster: RasterSpec;
   readonly sequence: SequenceSpec;
   readonly categories: readonly string[];
+  /** Whether the decoder attends to the picture where it is given. */
+  readonly attends: boolean;
   readonly training: Readonly<Record<string, unknown>>;
 }
 
@@ -31,22 +33,61 @@ export interface State {
   readonly moving: readonly Values[];
 }
 
-/** The mixture of n next rows; n numbers of each component, drawing by drawing. */
-export interface Mixture {
-  readonly components: number;
-  readonly logPi: Float32Array;
-  readonly muX: Float32Array;
-  readonly muY: Float32Array;
-  readonly logSigmaX: Float32Array;
-  readonly logSigmaY: Float32Array;
-  readonly rho: Float32Array;
-  /** Log probabilities of pen down, pen up and end. */
-  readonly logPen: Float32Array;
+/** What n drawings are drawn from, beside their codes; what is left out is not told. */
+export interface Told {
+  /** The noise in each code. */
+  readonly level?: Float32Array;
+  /** Index of each category; the number of categories stands for "not told". */
+  readonly category?: Int32Array;
+  /** Ink `n * size * size` in 0..1 to attend to; where it is blank there is none. */
+  readonly pictures?: Float32Array;
+}
+
+/** The next row of n drawings. */
+export interface Rows {
+  /** stroke-5, `n * 5`, in model units. */
+  readonly rows: Float32Array;
+  /** Log densities of the offset and of the pen state, in nats, `n * 2`. */
+  readonly logDensity: Float32Array;
+  readonly state: State;
+}
+
+/** What n rows are drawn by. */
+export interface RowRequest {
+  /** Last rows `n * 5` (the first: `startRows`). */
+  readonly rows: Float32Array;
+  /** Uniform numbers `n * 4` in [0, 1). */
+  readonly chance: Float32Array;
+  /** `n * 4`: temperature, pen temperature, whether the drawing may end, whether the next row is the given one. */
+  readonly control: Float32Array;
+  /** `n * 5`. */
+  readonly given: Float32Array;
+}
+
+/** What n velocities of the flow over codes are asked of; `model/flow.py`. */
+export interface FlowRequest {
+  /** Codes and frames `n * (z + FRAME)`. */
+  readonly x: Float32Array;
+  readonly t: Float32Array;
+  readonly category: Int32Array;
+  /** Codes `n * z` of the strokes that are there. */
+  readonly partial: Float32Array;
+  /** 1 where there are any. */
+  readonly started: Float32Array;
+}
+
+/** What a classifier says of itself. */
+export interface ClassifierInfo {
+  readonly categories: readonly string[];
+  readonly raster: RasterSpec;
 }
 
 /** A network that draws: `drawing/runtime.py`, over flat arrays of n drawings. */
 export interface Runtime {
   readonly info: ModelInfo;
+  readonly hasFlow: boolean;
+  /** What names pictures, where the model's folder has it. */
+  readonly classifier: ClassifierInfo | null;
 
   /** Codes `n * z` of ink `n * size * size` in 0..1. */
   encodeInk(ink: Float32Array, n: number): Promise<Float32Array>;
@@ -54,15 +95,21 @@ export interface Runtime {
   /** Codes `n * z` of stroke-5 rows `n * time * 5`, of which the drawings have `lengths`. */
   encodeRows(rows: Float32Array, lengths: Int32Array): Promise<Float32Array>;
 
-  /**
-   * The state before the first row of drawings of codes `n * z`. With ink `n * size * size` in 0..1 a model with a
-   * glimpse looks at the pictures while it draws; without it, and of blank ones, it has the codes alone.
-   */
-  start(codes: Float32Array, n: number, pictures?: Float32Array): Promise<State>;
+  /** The state before the first row of drawings of codes `n * z`. A network takes no notice of what it cannot be told. */
+  start(codes: Float32Array, n: number, told: Told): Promise<State>;
 
-  /** Last rows `n * 5` (the first: `startRows`) -> the mixture of the next rows, and the state after it. */
-  step(rows: Float32Array, state: State): Promise<readonly [Mixture, State]>;
+  /** The next rows, and the state after those that were handed over. */
+  drawRow(request: RowRequest, state: State): Promise<Rows>;
+
+  /** Velocities `n * (z + FRAME)`. Throws for a model without a flow. */
+  velocity(request: FlowRequest): Promise<Float32Array>;
+
+  /** Logits `n * categories` of the classifier for ink `n * size * size` in 0..1. Throws where there is none. */
+  classify(ink: Float32Array, n: number): Promise<Float32Array>;
 }
+
+/** Numbers that say where started strokes lie in a whole drawing. */
+export const FRAME = 3;
 
 export const ROW = 5;
 
@@ -77,47 +124,72 @@ export function startRows(info: ModelInfo, n: number): Float32Array {
   return rows;
 }
 
+/** Numbers of each drawing. */
+export function widthOf({ dims }: Values): number {
+  return dims.slice(1).reduce((product, size) => product * size, 1);
+}
+
+/** The drawings `chosen`, in that order; repeats allowed. */
+export function selectValues(values: Values, chosen: ArrayLike<number>): Values {
+  return {
+    data: selectRows(values.data, widthOf(values), chosen),
+    dims: [chosen.length, ...values.dims.slice(1)],
+  };
+}
+
 /** The drawings `chosen` of a state, in that order; repeats allowed. */
-export function selectState(state: State, chosen: readonly number[]): State {
+export function selectState(state: State, chosen: ArrayLike<number>): State {
   const select = (values: Values): Values => selectValues(values, chosen);
   return { fixed: state.fixed.map(select), moving: state.moving.map(select) };
 }
 
-function selectValues({ data, dims }: Values, chosen: readonly number[]): Values {
-  const width = dims.slice(1).reduce((product, size) => product * size, 1);
-  return { data: selectRows(data, width, chosen), dims: [chosen.length, ...dims.slice(1)] };
-}
-
 /** Rows of a table with `width` columns. */
-export function selectRows(table: Float32Array, width: number, chosen: readonly number[]): Float32Array {
+export function selectRows(table: Float32Array, width: number, chosen: ArrayLike<number>): Float32Array {
   const selected = new Float32Array(chosen.length * width);
-  chosen.forEach((row, index) => selected.set(table.subarray(row * width, (row + 1) * width), index * width));
+  for (let index = 0; index < chosen.length; index++) {
+    const row = chosen[index]!;
+    selected.set(table.subarray(row * width, (row + 1) * width), index * width);
+  }
   return selected;
 }
 
 /** Called between rows: lets other work in, and throws where this one was given up. */
 export type Turn = () => Promise<void>;
 
+export const NO_TURN: Turn = () => Promise.resolve();
+
 /** What a model folder's config.json says. Throws where it is of another make. */
 export function readConfig(text: string): ModelInfo {
   const config: unknown = JSON.parse(text);
-  if (!isRecord(config) || config["version"] !== 1) throw new Error("it is not the configuration of a model");
+  if (!isRecord(config) || config["version"] !== 2) throw new Error("it is not the configuration of a model");
   const { model, sequence, categories, training } = config;
   if (!isRecord(model) || !isRecord(sequence) || !Array.isArray(categories)) {
     throw new Error("settings of the model are missing");
   }
-  const raster = model["raster"];
-  const spec = isRecord(raster) ? raster : {};
   const start = sequence["start"];
   if (start !== "first" && start !== "centre") throw new Error("it does not say where drawings start");
   return {
     encoder: String(model["encoder"]),
     zSize: numberIn(model, "z_size"),
-    raster: { size: numberIn(spec, "size"), line: numberIn(spec, "line"), margin: numberIn(spec, "margin") },
+    raster: rasterIn(model),
     sequence: { start, scale: numberIn(sequence, "scale") },
     categories: categories.map(String),
+    attends: numberIn(model, "attend") > 0,
     training: isRecord(training) ? training : {},
   };
+}
+
+/** What a classifier's metadata say. Throws where they are something else. */
+export function readClassifierInfo(text: string): ClassifierInfo {
+  const about: unknown = JSON.parse(text);
+  if (!isRecord(about) || !Array.isArray(about["categories"])) throw new Error("it names no categories");
+  return { categories: about["categories"].map(String), raster: rasterIn(about) };
+}
+
+function rasterIn(record: Record<string, unknown>): RasterSpec {
+  const raster = record["raster"];
+  const spec = isRecord(raster) ? raster : {};
+  return { size: numberIn(spec, "size"), line: numberIn(spec, "line"), margin: numberIn(spec, "margin") };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

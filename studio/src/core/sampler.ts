@@ -1,409 +1,398 @@
-import { aim, type Sight } from "./aim";
+/**
+ * The sampler: drawing states in, drawings out. `drawing/sampler.py`.
+ *
+ * Where a picture is followed, each stroke is one of several proposals, weighed by the ink that it wastes; one is
+ * resampled by weight, and where all are poor, further rounds propose more. Without a picture there is one proposal.
+ */
+
+import { SAMPLER } from "./constants";
 import { CANVAS_SIZE } from "./geometry";
-import { Streams } from "./random";
-import { beginsOf, chooseBegin, inkOnPaper, isWorthIt, keepStroke, lacks, LONG, missingInk, movingOf } from "./retake";
-import { rowAt, seeks, type Take, takeBack, warmth } from "./retake";
-import { type Mixture, Pen, ROW, type Runtime, selectRows, selectState, type SequenceSpec, startRows } from "./runtime";
-import type { State, Turn } from "./runtime";
-import { settled } from "./settle";
-import { withoutSpecks } from "./specks";
-import type { Drawing, Point, Stroke } from "./types";
+import { mixed, STRIDE, Streams, uniform } from "./random";
+import { inkOfPoints, missingInk } from "./raster";
+import { NO_TURN, Pen, ROW, type Runtime, selectRows, selectValues, type SequenceSpec, startRows } from "./runtime";
+import { type State, type Turn, type Values, widthOf } from "./runtime";
+import type { Drawing, DrawSettings, Point, Stroke } from "./types";
 
-/** Random numbers a row: which Gaussian, which pen state, two for the offset. */
-const USES = 4;
-const PEN_USE = 1;
-/** Random numbers of each further offset that is tried: which Gaussian, and two for the offset. */
-const AGAIN = 3;
-/** Where the random numbers of what is tried begin. */
-const TRIED = 2 ** 24;
-/** Where the random numbers of what is drawn after a stroke was taken back begin, for each that was. */
-const RETAKEN = 2 ** 32;
-const PEN_STATES = 3;
-/** Place of the ink that a model with a canvas imagines in what stays the same while drawing. */
-const IMAGINED = 2;
-/** Place of the pictures that are looked at, 0 everywhere where there is none. */
-const GLIMPSED = 3;
-/** Columns of the table of what is drawn: the offset, and whether the pen lifts. */
-const DRAWN = 3;
+/** Uniform numbers a row, and numbers that control it. */
+const CHANCES = 4;
+const CONTROLS = 4;
+/** Numbers of a point: the offset, and whether the pen lifts. */
+const POINT = 3;
 
-/** How rows are drawn from the mixture; see `DrawSettings`. */
-export interface SampleSettings {
-  readonly temperature: number;
-  readonly penTemperature: number;
-  readonly tries: number;
-  readonly retakes: number;
-  readonly settle: boolean;
-  readonly maxPoints: number;
-}
+export type SampleSettings = Pick<DrawSettings, "temperature" | "penTemperature" | "maxPoints" | "proposals">;
 
-/** n drawings that have k rows each. `begin` makes one, `drawOn` goes on with it. */
+/** n drawings that are to be drawn, or gone on with. */
 export interface Begun {
   readonly n: number;
-  readonly k: number;
-  /** The stroke-5 rows `n * k * 5`, in model units. */
-  readonly rows: Float32Array;
-  /** Before the last row is handed to the decoder. */
+  /** Before the first row; of given rows, before the last one is handed over. */
   readonly state: State;
-  /** Log probabilities of the pen states at the last row, `n * 3`. */
-  readonly logPen: Float32Array;
-  /** Of the rows given the code, in nats; of a pen that is down at the last row, nothing is counted. */
-  readonly logLikelihood: Float64Array;
+  /** stroke-5 rows `n * k * 5` that are there already. */
+  readonly given?: Float32Array;
+  /** Ink of each in 0..1 that strokes are weighed by. */
+  readonly pictures?: readonly Float32Array[];
 }
 
 export interface Watching {
   /** Between rows. */
   readonly turn?: Turn;
-  /** After each row: those drawings that go on, and what there is of one. */
-  readonly onRow?: (going: readonly number[], soFar: (index: number) => Drawing) => void;
-  /** As soon as a drawing has ended by itself. */
+  /** When there is more of a drawing: a row, or where a picture is followed a stroke. */
+  readonly onRow?: (index: number, soFar: () => Drawing) => void;
+  /** As soon as a drawing is finished. */
   readonly onEnd?: (index: number, drawing: Drawing) => void;
 }
 
-export const NO_TURN: Turn = () => Promise.resolve();
+export interface Handed {
+  /** Log densities of the offset and of the pen state at each row, `n * time * 2`. */
+  readonly densities: Float32Array;
+  /** The state before the last row is handed over, as the sampler needs it. */
+  readonly state: State;
+  /** The same for all rows but the last one. */
+  readonly before: State;
+}
 
-/** The rows `n * k * 5`, handed to the decoder as the beginning of drawings of codes `n * z`; see `Runtime.start`. */
-export async function begin(
+/** Hand given rows `n * time * 5` to the decoder. */
+export async function prefill(
   runtime: Runtime,
-  codes: Float32Array,
+  begun: State,
   rows: Float32Array,
   n: number,
   turn: Turn = NO_TURN,
-  pictures?: Float32Array,
-): Promise<Begun> {
-  const k = rows.length / (n * ROW);
-  let state = await runtime.start(codes, n, pictures);
+): Promise<Handed> {
+  const time = rows.length / (n * ROW);
+  const densities = new Float32Array(n * time * 2);
+  const chance = new Float32Array(n * CHANCES);
+  const control = new Float32Array(n * CONTROLS).fill(1);
   let previous = startRows(runtime.info, n);
-  let logPen: Float32Array = new Float32Array(n * PEN_STATES);
-  const logLikelihood = new Float64Array(n);
-  for (let index = 0; index < k; index++) {
+  let [before, state] = [begun, begun];
+  for (let index = 0; index < time; index++) {
     await turn();
-    const [mixture, after] = await runtime.step(previous, state);
-    state = after;
-    logPen = mixture.logPen;
-    previous = new Float32Array(n * ROW);
+    const given = selectRows(rows, ROW, Array.from({ length: n }, (_, i) => i * time + index));
+    const found = await runtime.drawRow({ rows: previous, chance, control, given }, state);
     for (let i = 0; i < n; i++) {
-      const row = rows.subarray((i * k + index) * ROW, (i * k + index + 1) * ROW);
-      previous.set(row, i * ROW);
-      const pen = row[2]! === 1 ? Pen.down : row[3]! === 1 ? Pen.up : Pen.end;
-      let density = logDensity(mixture, i, row[0]!, row[1]!);
-      if (index < k - 1 || pen !== Pen.down) density += logPen[i * PEN_STATES + pen]!;
-      logLikelihood[i] = logLikelihood[i]! + density;
+      densities.set(found.logDensity.subarray(2 * i, 2 * i + 2), 2 * (i * time + index));
     }
+    [before, state, previous] = [state, found.state, given];
   }
-  return { n, k, rows, state, logPen, logLikelihood };
-}
-
-/** The drawings `chosen`, in that order; repeats allowed. */
-export function selectBegun(begun: Begun, chosen: readonly number[]): Begun {
-  return {
-    n: chosen.length,
-    k: begun.k,
-    rows: selectRows(begun.rows, begun.k * ROW, chosen),
-    state: selectState(begun.state, chosen),
-    logPen: selectRows(begun.logPen, PEN_STATES, chosen),
-    logLikelihood: Float64Array.from(chosen, (index) => begun.logLikelihood[index]!),
-  };
+  return { densities, state, before };
 }
 
 /**
- * Each begun drawing finished with its seed, in canvas units of the input's picture; the given rows count as points. A
- * drawing that has ended takes no more work. The same seed, weights and device give the same strokes, whatever is
- * drawn beside them.
+ * One drawing for each seed, in canvas units of the drawing's own frame. The same seed, weights and device give the same
+ * strokes, whatever is drawn beside them.
  */
-export async function drawOn(
+export async function draw(
   runtime: Runtime,
   begun: Begun,
   seeds: BigUint64Array,
   settings: SampleSettings,
-  { turn = NO_TURN, onRow, onEnd }: Watching = {},
+  watching: Watching = {},
 ): Promise<Drawing[]> {
-  const { n, k: given } = begun;
-  const { maxPoints, temperature, penTemperature, tries, retakes, settle } = settings;
-  if (given > maxPoints) throw new Error(`${given} points are given, and a drawing has ${maxPoints} at most.`);
-  const streams = new Streams(seeds);
-  const table = new Float32Array(n * maxPoints * DRAWN);
-  const lengths = new Int32Array(n).fill(given);
-  const ended = new Uint8Array(n);
-  const cell = (drawing: number, row: number): number => (drawing * maxPoints + row) * DRAWN;
-  const { raster, sequence } = runtime.info;
-  const imagined = begun.state.fixed[IMAGINED]?.data;
-  const looked = picturesOf(begun.state, n);
-  const inks = tries > 1 ? inksOf(begun.state, n) : null;
-  const soFar = (index: number): Drawing => {
-    const drawn = table.subarray(cell(index, 0), cell(index, lengths[index]!));
-    const strokes = strokesOf(drawn, sequence);
-    const whole = ended[index] === 1 || lengths[index] === maxPoints;
-    if (imagined === undefined) return { strokes, ended: ended[index] === 1 };
-    const pixels = raster.size * raster.size;
-    const picture = looked?.[index];
-    const ink = imagined.slice(index * pixels, (index + 1) * pixels);
-    picture?.forEach((value, pixel) => (ink[pixel] = Math.max(ink[pixel]!, value)));
-    // The stroke that is being drawn may still become a line.
-    const [done, now] = whole ? [strokes, []] : [strokes.slice(0, -1), strokes.slice(-1)];
-    const clean = [...withoutSpecks(done, ink, raster, given), ...now];
-    const kept = whole && settle && picture ? settled(clean, picture, raster, given) : clean;
-    return { strokes: kept, ended: ended[index] === 1 };
-  };
+  const given = (begun.given?.length ?? 0) / (begun.n * ROW);
+  if (given > settings.maxPoints) {
+    throw new Error(`${given} points are given, and a drawing has ${settings.maxPoints} at most.`);
+  }
+  return new Search(runtime, begun, seeds.map(mixed), settings, watching).run();
+}
 
-  let state = begun.state;
-  let rows = given > 0 ? lastRows(begun) : startRows(runtime.info, n);
-  for (let i = 0; given > 0 && i < n; i++) {
-    if (rows[i * ROW + 2 + Pen.down] === 1) {
-      const chance = streams.uniform(i, (given - 1) * USES + PEN_USE);
-      if (choose(begun.logPen, i * PEN_STATES, Pen.end, chance, penTemperature) === Pen.up) {
-        rows[i * ROW + 2 + Pen.down] = 0;
-        rows[i * ROW + 2 + Pen.up] = 1;
-      }
-    }
-    for (let row = 0; row < given; row++) {
-      const from = (i * given + row) * ROW;
-      table.set([begun.rows[from]!, begun.rows[from + 1]!, begun.rows[from + 2 + Pen.up]!], cell(i, row));
-    }
-    table[cell(i, given - 1) + 2] = rows[i * ROW + 2 + Pen.up]!;
+/** Where drawings or proposals are: n of them. */
+class Slots {
+  readonly rows: Float32Array;
+  readonly points: Float32Array;
+  /** How many points each has. */
+  readonly at: Int32Array;
+  /** Whether the stroke is finished. */
+  readonly done: Uint8Array;
+  /** Whether the pen state was "end". */
+  readonly ended: Uint8Array;
+
+  constructor(
+    n: number,
+    readonly maxPoints: number,
+    readonly moving: readonly Values[],
+    rows: Float32Array,
+  ) {
+    this.rows = rows;
+    this.points = new Float32Array(n * maxPoints * POINT);
+    this.at = new Int32Array(n);
+    this.done = new Uint8Array(n);
+    this.ended = new Uint8Array(n);
   }
 
-  const placed = (drawing: number): Point[][] => {
-    return placesOf(table.subarray(cell(drawing, 0), cell(drawing, lengths[drawing]!)), sequence.scale);
-  };
-  const takes = (retakes > 0 ? looked : null)?.map((picture, index): Take => {
-    const [moving, most] = [movingOf(state, index), picture.some((value) => value > 0) ? retakes : 0];
-    const paper = inkOnPaper(given > 0 ? placed(index) : [], raster);
-    const missing = missingInk(picture, paper, raster);
-    return { picture, paper, moving, row: rowAt(rows, index).slice(), at: given, most, left: most, taken: 0, missing };
-  });
-  /** The last stroke of a drawing stays, or goes where it does not lie on the picture or finds no end. */
-  const judge = (take: Take, drawing: number, state: State, index: number, row: Float32Array): void => {
-    const lifted = row[2 + Pen.up] === 1;
-    if (!lifted && lengths[drawing]! - take.at <= LONG) return;
-    const after = lifted ? take.paper.slice() : null;
-    if (after !== null) {
-      inkOnPaper(placed(drawing).slice(-1), raster).forEach((value, pixel) => (after[pixel] = Math.max(after[pixel]!, value)));
-    }
-    if (take.left > 0 && (after === null || !isWorthIt(take, after))) {
-      takeBack(take, state, index, row);
-      lengths[drawing] = take.at;
-    } else if (after !== null) {
-      keepStroke(take, after, state, index, row);
-      take.at = lengths[drawing]!;
-      take.missing = missingInk(take.picture, after, raster);
-      take.left = take.most;
-    }
-  };
+  /** The points of one. */
+  pointsOf(slot: number): Float32Array {
+    const from = slot * this.maxPoints * POINT;
+    return this.points.subarray(from, from + this.at[slot]! * POINT);
+  }
 
-  let going = Array.from({ length: n }, (_, index) => index);
-  while (going.length > 0) {
-    await turn();
-    const [mixture, after] = await runtime.step(rows, state);
-    state = after;
-    const kept: number[] = [];
-    const next = new Float32Array(going.length * ROW);
-    going.forEach((drawing, i) => {
-      const row = lengths[drawing]!;
-      const take = takes?.[drawing];
-      if (row === 0 || (take && lacks(take, row))) mixture.logPen[i * PEN_STATES + Pen.end] = -Infinity;
-      const origin = (take?.taken ?? 0) * RETAKEN;
-      const chance = (use: number): number => streams.uniform(drawing, origin + row * USES + use);
-      const pen = choose(mixture.logPen, i * PEN_STATES, PEN_STATES, chance(PEN_USE), penTemperature);
-      if (pen === Pen.end) {
-        ended[drawing] = 1;
-        onEnd?.(drawing, soFar(drawing));
-      } else if (row < maxPoints) {
-        const at = kept.push(i) * ROW - ROW;
-        const heat = temperature + (take ? warmth(take, row) : 0);
-        drawOffset(mixture, i, [chance(0), chance(2), chance(3)], heat, next, at);
-        if (inks !== null) {
-          const again = (use: number): number => {
-            return streams.uniform(drawing, origin + TRIED + row * (1 + AGAIN * (tries - 1)) + use);
-          };
-          const offsets = new Float32Array(tries * ROW);
-          const worth = new Float32Array(tries);
-          const sight = sightOf(after, i, inks[drawing]!);
-          offsets.set(next.subarray(at, at + 2));
-          for (let k = 0; k < tries; k++) {
-            const use = 1 + AGAIN * (k - 1);
-            if (k > 0) drawOffset(mixture, i, [again(use), again(use + 1), again(use + 2)], heat, offsets, k * ROW);
-            const [dx, dy] = [offsets[k * ROW]! * sequence.scale, offsets[k * ROW + 1]! * sequence.scale];
-            worth[k] = aim(sight, dx, dy, raster);
-          }
-          const best = choose(worth, 0, tries, again(0), 1) * ROW;
-          next.set(offsets.subarray(best, best + 2), at);
+  /** Set one to another. */
+  put(slot: number, others: Slots, source: number): void {
+    this.moving.forEach((values, index) => copyRow(values, slot, others.moving[index]!, source));
+    this.rows.set(others.rows.subarray(source * ROW, (source + 1) * ROW), slot * ROW);
+    this.at[slot] = others.at[source]!;
+    this.points.set(others.pointsOf(source), slot * this.maxPoints * POINT);
+    this.done[slot] = others.done[source]!;
+    this.ended[slot] = others.ended[source]!;
+  }
+}
+
+function copyRow(values: Values, row: number, others: Values, source: number): void {
+  const width = widthOf(values);
+  values.data.set(others.data.subarray(source * width, (source + 1) * width), row * width);
+}
+
+/** n drawings, each with K proposals for its next stroke: slots d * K to d * K + K - 1. */
+class Search {
+  private readonly n: number;
+  private readonly each: number;
+  private readonly pictures: readonly Float32Array[] | null;
+  private readonly slots: Slots;
+  private readonly base: Slots;
+  private readonly best: Slots;
+  private readonly live: Uint8Array;
+  private readonly stroke: Int32Array;
+  private readonly round: Int32Array;
+  private readonly weight: Float64Array;
+  private readonly paper: Float32Array[] = [];
+  private readonly missing: Float64Array;
+  private readonly chances: Streams;
+  private readonly finished: Drawing[] = [];
+  /** What stays the same of the drawings whose proposals were drawn last. */
+  private fixed: { readonly of: readonly number[]; readonly values: readonly Values[] } = { of: [], values: [] };
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly begun: Begun,
+    private readonly streams: BigUint64Array,
+    private readonly settings: SampleSettings,
+    private readonly watching: Watching,
+  ) {
+    const { n, state, given, pictures } = begun;
+    const { maxPoints } = settings;
+    this.n = n;
+    this.pictures = pictures ?? null;
+    this.each = pictures === undefined ? 1 : settings.proposals;
+    const k = (given?.length ?? 0) / (n * ROW);
+    const drawings = Array.from({ length: n }, (_, index) => index);
+    const slots = drawings.flatMap((drawing) => Array<number>(this.each).fill(drawing));
+    const start = startRows(runtime.info, n);
+    if (given !== undefined && k > 0) {
+      for (const d of drawings) start.set(given.subarray((d * k + k - 1) * ROW, (d + 1) * k * ROW), d * ROW);
+    }
+    const select = (chosen: readonly number[]): Slots => {
+      const moving = state.moving.map((values) => selectValues(values, chosen));
+      const made = new Slots(chosen.length, maxPoints, moving, selectRows(start, ROW, chosen));
+      made.at.fill(k);
+      chosen.forEach((drawing, slot) => {
+        for (let row = 0; row < k; row++) {
+          const from = (drawing * k + row) * ROW;
+          const point = [given![from]!, given![from + 1]!, given![from + 2 + Pen.up]!];
+          made.points.set(point, (slot * maxPoints + row) * POINT);
         }
-        const begins = take && seeks(take, row) ? beginsOf(take, raster) : [];
-        if (begins.length > 0) {
-          const [x, y] = placeOf(after, i);
-          const goals = begins.map((to): Point => [
-            Math.fround((to.x - x) / sequence.scale),
-            Math.fround((to.y - y) / sequence.scale),
-          ]);
-          const opinion = goals.map(([dx, dy]) => logDensity(mixture, i, dx, dy));
-          next.set(goals[chooseBegin(begins, opinion, chance(0))]!, at);
-        }
-        next[at + 2 + pen] = 1;
-        table.set([next[at]!, next[at + 1]!, pen === Pen.up ? 1 : 0], cell(drawing, row));
-        lengths[drawing] = row + 1;
-        if (take) judge(take, drawing, state, i, next.subarray(at, at + ROW));
-      }
+      });
+      return made;
+    };
+    this.slots = select(slots);
+    // Without a picture nothing is taken back.
+    this.base = this.pictures === null ? this.slots : select(drawings);
+    this.best = this.pictures === null ? this.slots : select(drawings);
+    this.live = new Uint8Array(n).fill(1);
+    this.stroke = new Int32Array(n);
+    this.round = new Int32Array(n);
+    this.weight = new Float64Array(n).fill(-Infinity);
+    this.missing = new Float64Array(n);
+    this.pictures?.forEach((picture, drawing) => {
+      this.paper[drawing] = inkOfPoints(this.base.pointsOf(drawing), runtime.info);
+      this.missing[drawing] = missingInk(picture, this.paper[drawing]!, runtime.info.raster);
     });
-    rows = next.subarray(0, kept.length * ROW);
-    if (kept.length < going.length) {
-      going = kept.map((i) => going[i]!);
-      state = selectState(state, kept);
-    }
-    onRow?.(going, soFar);
+    this.chances = new Streams(slots.length);
+    for (const drawing of drawings) this.setChances(drawing);
   }
-  return Array.from({ length: n }, (_, index) => soFar(index));
+
+  /** All drawings, in their order. */
+  async run(): Promise<Drawing[]> {
+    const { turn = NO_TURN, onRow } = this.watching;
+    while (this.live.some((alive) => alive === 1)) {
+      await turn();
+      await this.drawRows();
+      for (let drawing = 0; drawing < this.n; drawing++) {
+        if (this.live[drawing] === 0) continue;
+        const first = drawing * this.each;
+        if (this.slots.done.subarray(first, first + this.each).some((done) => done === 0)) {
+          if (this.pictures === null) onRow?.(drawing, () => this.drawingOf(this.slots, drawing));
+        } else if (this.pictures === null) {
+          this.goOn(drawing, this.slots, drawing);
+        } else {
+          this.weigh(drawing, this.pictures[drawing]!);
+        }
+      }
+    }
+    return this.finished;
+  }
+
+  /** The next row of every proposal whose stroke is not finished. */
+  private async drawRows(): Promise<void> {
+    const { slots, settings, each } = this;
+    const going: number[] = [];
+    slots.done.forEach((done, slot) => {
+      if (done === 0 && this.live[Math.floor(slot / each)] === 1) going.push(slot);
+    });
+    const chance = new Float32Array(going.length * CHANCES);
+    const control = new Float32Array(going.length * CONTROLS);
+    going.forEach((slot, i) => {
+      const drawing = Math.floor(slot / each);
+      const at = slots.at[slot]!;
+      for (let use = 0; use < CHANCES; use++) chance[i * CHANCES + use] = this.chances.uniform(slot, at * CHANCES + use);
+      const turns = this.round[drawing]!;
+      const whole = this.pictures === null || turns === 0 || this.missing[drawing]! <= SAMPLER.useful;
+      // Every drawing has a point.
+      const mayEnd = at > 0 && whole ? 1 : 0;
+      control.set([settings.temperature + SAMPLER.warmer * turns, settings.penTemperature, mayEnd, 0], i * CONTROLS);
+    });
+    const found = await this.runtime.drawRow(
+      { rows: selectRows(slots.rows, ROW, going), chance, control, given: new Float32Array(going.length * ROW) },
+      { fixed: this.fixedOf(going), moving: slots.moving.map((values) => selectValues(values, going)) },
+    );
+    going.forEach((slot, i) => {
+      slots.moving.forEach((values, index) => copyRow(values, slot, found.state.moving[index]!, i));
+      this.take(slot, found.rows.subarray(i * ROW, (i + 1) * ROW));
+    });
+  }
+
+  private fixedOf(going: readonly number[]): readonly Values[] {
+    const of = going.map((slot) => Math.floor(slot / this.each));
+    const same = of.length === this.fixed.of.length && of.every((drawing, i) => drawing === this.fixed.of[i]);
+    if (!same) this.fixed = { of, values: this.begun.state.fixed.map((values) => selectValues(values, of)) };
+    return this.fixed.values;
+  }
+
+  /** Add a row to a proposal. */
+  private take(slot: number, row: Float32Array): void {
+    const { slots } = this;
+    const pen = row[2] === 1 ? Pen.down : row[3] === 1 ? Pen.up : Pen.end;
+    const at = slots.at[slot]!;
+    if (pen === Pen.end) slots.ended[slot] = 1;
+    if (pen === Pen.end || at === slots.maxPoints) {
+      slots.done[slot] = 1;
+      return;
+    }
+    slots.rows.set(row, slot * ROW);
+    slots.points.set([row[0]!, row[1]!, pen === Pen.up ? 1 : 0], (slot * slots.maxPoints + at) * POINT);
+    slots.at[slot] = at + 1;
+    const isLong =
+      this.pictures !== null && at + 1 - this.base.at[Math.floor(slot / this.each)]! >= SAMPLER.long;
+    if (pen === Pen.up || isLong) slots.done[slot] = 1;
+  }
+
+  /** Where the random numbers of each proposal of a drawing begin. */
+  private setChances(drawing: number): void {
+    for (let proposal = 0; proposal < this.each; proposal++) {
+      this.chances.set(drawing * this.each + proposal, this.streamOf(drawing, proposal));
+    }
+  }
+
+  private streamOf(drawing: number, proposal: number): bigint {
+    const code = (this.stroke[drawing]! * 64 + this.round[drawing]!) * 64 + proposal;
+    return mixed(BigInt.asUintN(64, this.streams[drawing]! + BigInt(code) * STRIDE));
+  }
+
+  /** Resample one of the proposals of a drawing, and of the best of the rounds before; or go into another round. */
+  private weigh(drawing: number, picture: Float32Array): void {
+    const { each, slots, base, best } = this;
+    const first = drawing * each;
+    const stream = this.streamOf(drawing, 63);
+    const inks = Array.from({ length: each }, (_, proposal) => this.after(drawing, slots, first + proposal));
+    const weights = inks.map((ink, proposal) => this.logWeight(drawing, first + proposal, ink, picture));
+    let [chosen, highest] = [0, -Infinity];
+    weights.forEach((weight, proposal) => {
+      const chance = Math.max(uniform(BigInt.asUintN(64, stream + BigInt(proposal))), 1e-12);
+      const value = weight - Math.log(-Math.log(chance)); // Gumbel: by weight
+      if (value > highest) [chosen, highest] = [proposal, value];
+    });
+    if (weights[chosen]! > this.weight[drawing]!) {
+      best.put(drawing, slots, first + chosen);
+      this.weight[drawing] = weights[chosen]!;
+    }
+    if (this.weight[drawing]! < -SAMPLER.beta && this.round[drawing]! + 1 < SAMPLER.rounds) {
+      this.round[drawing] = this.round[drawing]! + 1;
+      this.setChances(drawing);
+      for (let slot = first; slot < first + each; slot++) slots.put(slot, base, drawing);
+      return;
+    }
+    this.paper[drawing] = this.after(drawing, best, drawing);
+    this.missing[drawing] = missingInk(picture, this.paper[drawing]!, this.runtime.info.raster);
+    this.weight[drawing] = -Infinity;
+    this.goOn(drawing, best, drawing);
+  }
+
+  /** The log weight of a proposal: minus what it wastes, or leaves out where it ends. */
+  private logWeight(drawing: number, slot: number, ink: Float32Array, picture: Float32Array): number {
+    if (this.slots.ended[slot] === 1) return -SAMPLER.beta * this.missing[drawing]!;
+    const before = this.paper[drawing]!;
+    let [gain, laid] = [0, 0];
+    for (let pixel = 0; pixel < ink.length; pixel++) {
+      const wanted = picture[pixel]!;
+      gain += (before[pixel]! - wanted) ** 2 - (ink[pixel]! - wanted) ** 2;
+      laid += (ink[pixel]! - before[pixel]!) ** 2;
+    }
+    return -SAMPLER.beta * (laid - gain) * SAMPLER.waste - (gain < SAMPLER.useful ? SAMPLER.useless : 0);
+  }
+
+  /** The paper of a drawing with the stroke of a slot on it. */
+  private after(drawing: number, slots: Slots, slot: number): Float32Array {
+    const paper = this.paper[drawing]!;
+    const first = this.base.at[drawing]!;
+    if (slots.at[slot] === first) return paper;
+    const ink = inkOfPoints(slots.pointsOf(slot), this.runtime.info, first);
+    return ink.map((value, pixel) => Math.max(value, paper[pixel]!));
+  }
+
+  /** Take the stroke in a slot: the drawing is finished, or its next stroke begins there. */
+  private goOn(drawing: number, slots: Slots, slot: number): void {
+    const { onRow, onEnd } = this.watching;
+    const soFar = (): Drawing => this.drawingOf(slots, slot);
+    if (slots.ended[slot] === 1 || slots.at[slot]! >= slots.maxPoints) {
+      this.finished[drawing] = soFar();
+      this.live[drawing] = 0;
+      onEnd?.(drawing, this.finished[drawing]);
+      return;
+    }
+    slots.done[slot] = 0;
+    this.stroke[drawing] = this.stroke[drawing]! + 1;
+    this.round[drawing] = 0;
+    this.setChances(drawing);
+    if (this.pictures !== null) {
+      this.base.put(drawing, slots, slot);
+      for (let proposal = 0; proposal < this.each; proposal++) {
+        this.slots.put(drawing * this.each + proposal, slots, slot);
+      }
+    }
+    onRow?.(drawing, soFar);
+  }
+
+  private drawingOf(slots: Slots, slot: number): Drawing {
+    const strokes = strokesOf(slots.pointsOf(slot), this.runtime.info.sequence);
+    return { strokes, ended: slots.ended[slot] === 1 };
+  }
 }
 
-/** The ink that each drawing is to draw: of the picture that is looked at, or what is imagined; null without a canvas. */
-function inksOf({ fixed }: State, n: number): Float32Array[] | null {
-  const imagined = fixed[IMAGINED]?.data;
-  if (imagined === undefined) return null;
-  const pictures = picturesOf({ fixed, moving: [] }, n);
-  const pixels = imagined.length / n;
-  return Array.from({ length: n }, (_, index) => {
-    const picture = pictures?.[index];
-    return picture?.some((value) => value > 0) ? picture : imagined.slice(index * pixels, (index + 1) * pixels);
-  });
-}
-
-/** The ink in 0..1 of the picture that each drawing looks at, blank where there is none; null without a glimpse. */
-function picturesOf({ fixed }: State, n: number): Float32Array[] | null {
-  const looked = fixed[GLIMPSED]?.data;
-  if (looked === undefined) return null;
-  const pixels = looked.length / n;
-  return Array.from({ length: n }, (_, index) => {
-    const picture = looked.slice(index * pixels, (index + 1) * pixels);
-    return picture.some((value) => value !== 0) ? picture.map((value) => (value + 1) / 2) : picture;
-  });
-}
-
-/** What a drawing by a model with a canvas sees; the last three parts of its state are the tally, the pen's place and it. */
-function sightOf({ moving }: State, index: number, ink: Float32Array): Sight {
-  const [tally, place, down] = moving.slice(-3).map(({ data, dims }) => {
-    return data.subarray(index * dims[1]!, (index + 1) * dims[1]!);
-  });
-  return { ink, tally: tally!, x: place![0]!, y: place![1]!, down: down![0]! > 0 };
-}
-
-/** Where the pen of a drawing by a model with a canvas is, in canvas units from the centre. */
-function placeOf({ moving }: State, index: number): Point {
-  const { data } = moving.at(-2)!;
-  return [data[index * 2]!, data[index * 2 + 1]!];
-}
-
-function lastRows({ rows, n, k }: Begun): Float32Array {
-  const last = new Float32Array(n * ROW);
-  for (let i = 0; i < n; i++) last.set(rows.subarray((i * k + k - 1) * ROW, (i + 1) * k * ROW), i * ROW);
-  return last;
-}
-
-/** The strokes of rows (dx, dy, lift) in model units, the canvas's middle being that of a drawing that starts there. */
-function strokesOf(rows: Float32Array, { start, scale }: SequenceSpec): Stroke[] {
+/** The strokes of points in model units, the canvas's middle being that of a drawing that starts there. */
+function strokesOf(points: Float32Array, { start, scale }: SequenceSpec): Stroke[] {
   const middle = start === "centre" ? CANVAS_SIZE / 2 : 0;
   const strokes: Point[][] = [];
   let stroke: Point[] = [];
-  let x = 0;
-  let y = 0;
+  let [x, y] = [0, 0];
   const single = Math.fround(scale);
-  const startsWithDot = rows[0] === 0 && rows[1] === 0 && rows[2] === 1;
+  const startsWithDot = points[0] === 0 && points[1] === 0 && points[2] === 1;
   if (start === "first" && !startsWithDot) stroke.push([0, 0]);
-  for (let at = 0; at < rows.length; at += DRAWN) {
-    x += Math.fround(rows[at]! * single);
-    y += Math.fround(rows[at + 1]! * single);
+  for (let at = 0; at < points.length; at += POINT) {
+    x += Math.fround(points[at]! * single);
+    y += Math.fround(points[at + 1]! * single);
     stroke.push([Math.fround(Math.fround(x) + middle), Math.fround(Math.fround(y) + middle)]);
-    if (rows[at + 2]! > 0.5) {
+    if (points[at + 2]! > 0.5) {
       strokes.push(stroke);
       stroke = [];
     }
   }
   if (stroke.length > 0) strokes.push(stroke);
   return strokes;
-}
-
-/** The strokes of rows (dx, dy, lift) in canvas units from the centre. */
-function placesOf(rows: Float32Array, scale: number): Point[][] {
-  const strokes: Point[][] = [[]];
-  const single = Math.fround(scale);
-  let [x, y] = [0, 0];
-  for (let at = 0; at < rows.length; at += DRAWN) {
-    x = Math.fround(x + rows[at]!);
-    y = Math.fround(y + rows[at + 1]!);
-    strokes.at(-1)!.push([Math.fround(x * single), Math.fround(y * single)]);
-    if (rows[at + 2]! > 0.5 && at + DRAWN < rows.length) strokes.push([]);
-  }
-  return strokes;
-}
-
-/** One of `count` log probabilities that begin at `from`, by a chance in [0, 1). */
-export function choose(
-  logProbability: Float32Array,
-  from: number,
-  count: number,
-  chance: number,
-  temperature: number,
-): number {
-  let best = 0;
-  for (let index = 1; index < count; index++) {
-    if (logProbability[from + index]! > logProbability[from + best]!) best = index;
-  }
-  if (temperature === 0) return best;
-  const highest = logProbability[from + best]! / temperature;
-  const weight = (index: number): number => Math.exp(logProbability[from + index]! / temperature - highest);
-  let total = 0;
-  for (let index = 0; index < count; index++) total += weight(index);
-  const wanted = chance * total;
-  let cumulative = 0;
-  for (let index = 0; index < count - 1; index++) {
-    cumulative += weight(index);
-    if (cumulative > wanted) return index;
-  }
-  return count - 1;
-}
-
-/** Draws the offset of drawing `i` into `rows` at `at`; the roundings are those of the Python sampler. */
-function drawOffset(
-  mixture: Mixture,
-  i: number,
-  [which, far, turned]: readonly [which: number, far: number, turned: number],
-  temperature: number,
-  rows: Float32Array,
-  at: number,
-): void {
-  const from = i * mixture.components;
-  const chosen = from + choose(mixture.logPi, from, mixture.components, which, temperature);
-  const rho = mixture.rho[chosen]!;
-  const sharpness = Math.sqrt(temperature);
-  const sigmaX = Math.fround(Math.exp(mixture.logSigmaX[chosen]!)) * sharpness;
-  const sigmaY = Math.fround(Math.exp(mixture.logSigmaY[chosen]!)) * sharpness;
-  const radius = Math.sqrt(-2 * Math.log1p(-far));
-  const angle = 2 * Math.PI * turned;
-  const first = radius * Math.cos(angle);
-  const second = radius * Math.sin(angle);
-  const across = rho * first + Math.fround(Math.sqrt(Math.fround(1 - Math.fround(rho * rho)))) * second;
-  rows[at] = mixture.muX[chosen]! + sigmaX * first;
-  rows[at + 1] = mixture.muY[chosen]! + sigmaY * across;
-}
-
-/** Log density of an offset in model units, in nats (Graves 2013, eqs. 24-25). */
-function logDensity(mixture: Mixture, i: number, x: number, y: number): number {
-  const { components } = mixture;
-  const each = new Float64Array(components);
-  let highest = -Infinity;
-  for (let c = 0; c < components; c++) {
-    const at = i * components + c;
-    const rho = mixture.rho[at]!;
-    const dx = (x - mixture.muX[at]!) * Math.exp(-mixture.logSigmaX[at]!);
-    const dy = (y - mixture.muY[at]!) * Math.exp(-mixture.logSigmaY[at]!);
-    const rest = (1 - rho) * (1 + rho);
-    each[c] =
-      mixture.logPi[at]! -
-      0.5 * ((dx - rho * dy) ** 2 / rest + dy * dy) -
-      mixture.logSigmaX[at]! -
-      mixture.logSigmaY[at]! -
-      0.5 * Math.log(rest);
-    highest = Math.max(highest, each[c]!);
-  }
-  let sum = 0;
-  for (let c = 0; c < components; c++) sum += Math.exp(each[c]! - highest);
-  return highest + Math.log(sum) - Math.log(2 * Math.PI);
 }

@@ -1,3 +1,5 @@
+import { MODEL, SAMPLER } from "./constants";
+
 /** A point of the canvas: x to the right, y down. */
 export type Point = readonly [x: number, y: number];
 
@@ -12,30 +14,32 @@ export interface Drawing {
   readonly ended?: boolean;
 }
 
-/** How rows are drawn from the mixture; meanings and defaults are those of the Python package. */
+/** How drawings are drawn; meanings and defaults are those of the Python package. */
 export interface DrawSettings {
   /** tau: multiplies the mixture's variance and divides the logits of the Gaussians; 0 = the likeliest. */
   readonly temperature: number;
   /** Divides the logits of the pen states. */
   readonly penTemperature: number;
-  /** Offsets tried for each row: the better one lies on the ink that is to be drawn, the likelier it is drawn. */
-  readonly tries: number;
-  /** How often a stroke that does not lie on the picture's ink is taken back and drawn again. */
-  readonly retakes: number;
-  /** Move the points of a finished drawing a little, onto the picture's ink. */
-  readonly settle: boolean;
-  /** Drawings made for each one that is kept: the one whose code is nearest to the picture's. */
-  readonly candidates: number;
   /** A drawing that has not ended by then is cut off. */
   readonly maxPoints: number;
+  /** Strokes proposed for each one that is drawn, where a picture is followed; 1 = no search. */
+  readonly proposals: number;
+  /**
+   * From 0, which follows the picture line by line, over the same thing in the same pose, to 1, which keeps the category
+   * alone; null = `DEFAULT_FREEDOM`, and 0 for a model without a flow.
+   */
+  readonly freedom: number | null;
+  /** How far the flow goes towards what the category alone brings; 1 = as varied as people's drawings. */
+  readonly guidance: number;
 }
 
+export const DEFAULT_FREEDOM = MODEL.freedom;
+
 export const DEFAULT_SETTINGS: DrawSettings = {
-  temperature: 0.2,
-  penTemperature: 0.5,
-  tries: 8,
-  retakes: 8,
-  settle: true,
-  candidates: 4,
-  maxPoints: 250,
+  temperature: SAMPLER.temperature,
+  penTemperature: SAMPLER.pen_temperature,
+  maxPoints: SAMPLER.max_points,
+  proposals: SAMPLER.proposals,
+  freedom: null,
+  guidance: MODEL.guidance,
 };

@@ -1,3 +1,5 @@
+import type { Completion } from "../core/complete";
+import type { Guess } from "../core/model";
 import type { Drawing, DrawSettings, Point } from "../core/types";
 
 /**
@@ -13,23 +15,29 @@ export interface Engine {
   encode(drawing: Drawing): Promise<Float32Array>;
 
   /**
-   * Draw each code `samples` times. With one candidate, `onRow` is called as the rows come (throttled), so that a page
-   * can show the drawing grow; `onDrawing` is called for each drawing once it is settled.
+   * Draw each code `samples` times, as they are: `settings.freedom` has no part in it. `onRow` is called as the rows come
+   * (throttled), so that a page can show the drawing grow; `onDrawing` is called for each drawing once it is finished.
    */
   drawCodes(codes: readonly Float32Array[], request: DrawRequest): Promise<Drawing[][]>;
 
-  /** Redraw a drawing: `encode`, then `drawCodes`. In the frame of the drawing: the same place and size on the page. */
-  redraw(drawing: Drawing, request: DrawRequest): Promise<Drawing[]>;
+  /**
+   * Redraw a drawing with the freedom of the settings, in the frame of the drawing: the same place and size on the page.
+   * category: what it shows, for freedom above 0; unless given, what the classifier takes it for.
+   */
+  redraw(drawing: Drawing, request: DrawRequest & { readonly category?: string | null }): Promise<Drawing[]>;
 
-  /** Drawings of a category from nothing, or (null) of any. Needs `info.hasPrior`. */
-  imagine(category: string | null, request: DrawRequest & { readonly spread?: number }): Promise<Drawing[]>;
+  /** Drawings of a category from nothing, or (null) of any. Needs `info.hasFlow`, of a model that sees. */
+  generate(category: string | null, request: DrawRequest): Promise<Drawing[]>;
 
-  /** A code of a category, for blending: that of one thing imagined of it. */
+  /** A code of a category, for blending, drawn by the flow. Needs `info.hasFlow`. */
   codeOfCategory(category: string, seed: number): Promise<Float32Array>;
+
+  /** What a drawing may show, the likeliest first; 3 guesses unless told. Needs `info.hasClassifier`. */
+  recognise(drawing: Drawing, count?: number): Promise<Guess[]>;
 
   /**
    * Ways to go on with a started drawing, the likeliest first. Each result begins with the started strokes as they are;
-   * `started` tells how many strokes of it they are (the last of them may have been continued when `penDown`).
+   * `started` tells how many strokes of it they are. Needs `info.hasFlow`, of a model that sees.
    */
   complete(started: Drawing, request: CompleteRequest): Promise<Completion[]>;
 
@@ -48,7 +56,10 @@ export interface EngineInfo {
   readonly categories: readonly string[];
   /** Whether it sees pictures. A decoder-only model draws from nothing and completes, and does nothing else. */
   readonly hasEncoder: boolean;
-  readonly hasPrior: boolean;
+  /** Whether it draws from nothing, varies pictures and goes on with drawings; else freedom is 0. */
+  readonly hasFlow: boolean;
+  /** Whether it names what a drawing shows. */
+  readonly hasClassifier: boolean;
   readonly atlas: AtlasInfo | null;
   /** What the graphs run on. */
   readonly device: "wasm" | "webgpu";
@@ -76,7 +87,7 @@ export interface DrawRequest {
   readonly seed: number;
   readonly settings: DrawSettings;
   readonly signal?: AbortSignal;
-  /** The rows so far of one drawing that is being drawn; only with one candidate. */
+  /** What there is so far of one drawing: row by row, or where a picture is followed stroke by stroke. */
   readonly onRow?: (code: number, sample: number, soFar: Drawing) => void;
   readonly onDrawing?: (code: number, sample: number, drawing: Drawing) => void;
 }
@@ -88,14 +99,9 @@ export interface CompleteRequest {
   readonly signal?: AbortSignal;
   /** What it shall become; null = whatever the strokes so far suggest. */
   readonly category: string | null;
-  /** The pen is still on the paper at the last point. */
-  readonly penDown: boolean;
 }
 
-export interface Completion {
-  readonly drawing: Drawing;
-  readonly started: number;
-}
+export type { Completion, Guess };
 
 export interface Place {
   readonly at: Point;
@@ -103,8 +109,8 @@ export interface Place {
 }
 
 export interface LoadOptions {
-  /** Where the model's files lie: config.json, model.safetensors, encoder.onnx, start.onnx, decoder.onnx, prior.npz,
-   * atlas.npz. */
+  /** Where the model's files lie: config.json, model.safetensors, encoder.onnx, start.onnx, decoder.onnx, and if it has
+   * them flow.onnx, flow.safetensors, classifier.onnx, atlas.safetensors. */
   readonly base: string;
   /** "webgpu" falls back to "wasm" where there is none, and says so in `info.notice`. */
   readonly device: "wasm" | "webgpu";

@@ -6,6 +6,7 @@ import {
   type Engine,
   EngineError,
   type EngineInfo,
+  type Guess,
   type LoadOptions,
   type Place,
 } from "./api";
@@ -144,13 +145,20 @@ class WorkerEngine implements Engine {
     return codes.map((_, index) => found.slice(index * request.samples, (index + 1) * request.samples));
   }
 
-  async redraw(drawing: Drawing, request: DrawRequest): Promise<Drawing[]> {
-    return unpack(await this.connection.call("redraw", { drawing: pack([drawing]), ...drawOf(request) }, request));
+  async redraw(
+    drawing: Drawing,
+    request: DrawRequest & { readonly category?: string | null },
+  ): Promise<Drawing[]> {
+    const given = { drawing: pack([drawing]), category: request.category ?? null, ...drawOf(request) };
+    return unpack(await this.connection.call("redraw", given, request));
   }
 
-  async imagine(category: string | null, request: DrawRequest & { readonly spread?: number }): Promise<Drawing[]> {
-    const given = { category, spread: request.spread ?? null, ...drawOf(request) };
-    return unpack(await this.connection.call("imagine", given, request));
+  async generate(category: string | null, request: DrawRequest): Promise<Drawing[]> {
+    return unpack(await this.connection.call("generate", { category, ...drawOf(request) }, request));
+  }
+
+  async recognise(drawing: Drawing, count = 3): Promise<Guess[]> {
+    return [...(await this.connection.call("recognise", { drawing: pack([drawing]), count }))];
   }
 
   codeOfCategory(category: string, seed: number): Promise<Float32Array> {
@@ -158,10 +166,14 @@ class WorkerEngine implements Engine {
   }
 
   async complete(started: Drawing, { signal, ...request }: CompleteRequest): Promise<Completion[]> {
-    const { samples, seed, settings, category, penDown } = request;
-    const plain = { samples, seed, settings, category, penDown };
+    const { samples, seed, settings, category } = request;
+    const plain = { samples, seed, settings, category };
     const found = await this.connection.call("complete", { started: pack([started]), request: plain }, { signal });
-    return unpack(found.drawings).map((drawing, index) => ({ drawing, started: found.started[index]! }));
+    return unpack(found.drawings).map((drawing, index) => ({
+      drawing,
+      started: found.started[index]!,
+      finished: found.finished[index]!,
+    }));
   }
 
   locate(code: Float32Array, neighbours: number): Promise<Place> {

@@ -4,11 +4,10 @@ import cpuModule from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import cpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { Atlas } from "../core/atlas";
 import { Model } from "../core/model";
-import { Prior } from "../core/prior";
-import { type ModelInfo, readConfig, startRows } from "../core/runtime";
+import { type ModelInfo, readConfig, ROW, startRows } from "../core/runtime";
 import { EngineError } from "./api";
 import { Downloads, unzipped } from "./download";
-import { GRAPH_FILES, GraphError, type Graphs, OnnxRuntime, type Ort, WEIGHTS_FILE } from "./onnx";
+import { GRAPH_FILES, GraphError, type Graphs, OnnxRuntime, type Ort, WEIGHT_FILES, type Weights } from "./onnx";
 
 /** More threads than this do not make a decoder of this size faster. */
 const MOST_THREADS = 4;
@@ -24,8 +23,10 @@ export interface Loaded {
   readonly notice: string;
 }
 
-/** config.json, the runtime, weights, two graphs, and what only a model that sees has: encoder, prior and map. */
-const FILES = { always: 5, seeing: 3 };
+const ATLAS_FILE = "atlas.safetensors";
+/** config.json, the runtime, weights, two graphs; and what only a model that sees has: encoder, flow and its weights,
+ * classifier, map. */
+const FILES = { always: 5, seeing: 5 };
 
 /** Loads the runtime and a model folder. Throws an `EngineError` that names the file that is wrong. */
 export async function loadModel(
@@ -52,24 +53,26 @@ export async function loadModel(
   const gpu = device === "webgpu" && (await hasGpu());
   const sees = info.encoder !== "none";
   if (!sees) downloads.expectFewer(FILES.seeing);
-  const [binary, weights, encoder, start, decoder, prior, atlas] = await Promise.all([
+  const [binary, weights, encoder, start, decoder, flow, flowWeights, classifier, map] = await Promise.all([
     runtimeBinary(downloads, gpu),
-    optional(WEIGHTS_FILE),
+    optional(WEIGHT_FILES.model),
     sees ? required(GRAPH_FILES.encoder) : null,
     required(GRAPH_FILES.start),
     required(GRAPH_FILES.decoder),
-    sees ? optional("prior.npz") : null,
-    sees ? optional("atlas.npz") : null,
+    sees ? optional(GRAPH_FILES.flow) : null,
+    sees ? optional(WEIGHT_FILES.flow) : null,
+    sees ? optional(GRAPH_FILES.classifier) : null,
+    sees ? optional(ATLAS_FILE) : null,
   ]);
-  const files: ModelFiles = { graphs: { encoder, start, decoder }, weights, info };
-  const parts = {
-    prior: prior && parsed("prior.npz", prior, (bytes) => Prior.read(bytes)),
-    atlas: atlas && parsed("atlas.npz", atlas, (bytes) => Atlas.read(bytes)),
+  const files: ModelFiles = {
+    graphs: { encoder, start, decoder, flow, classifier },
+    weights: { model: weights, flow: flowWeights },
+    info,
   };
-  if (parts.prior !== null && parts.prior.zSize !== info.zSize) throw strange("prior.npz");
-  if (parts.atlas !== null && parts.atlas.zSize !== info.zSize) throw strange("atlas.npz");
+  const atlas = map && parsed(ATLAS_FILE, map, (bytes) => Atlas.read(bytes));
+  if (atlas !== null && atlas.zSize !== info.zSize) throw strange(ATLAS_FILE);
   const loaded = (runtime: OnnxRuntime, own: Omit<Loaded, "model">): Loaded => ({
-    model: new Model(runtime, parts.prior, parts.atlas),
+    model: new Model(runtime, atlas),
     ...own,
   });
   if (!gpu) {
@@ -121,7 +124,7 @@ async function startOrt(binary: Uint8Array, gpu: boolean): Promise<{ ort: Ort; t
 
 interface ModelFiles {
   readonly graphs: Graphs;
-  readonly weights: Uint8Array | null;
+  readonly weights: Weights;
   readonly info: ModelInfo;
 }
 
@@ -140,7 +143,8 @@ async function runtimeOf(ort: Ort, { graphs, weights, info }: ModelFiles, provid
       info.encoder === "none" || info.encoder === "rnn"
         ? new Float32Array(info.zSize)
         : await runtime.encodeInk(new Float32Array(size * size), 1);
-    await runtime.step(startRows(info, 1), await runtime.start(codes, 1));
+    const numbers = { chance: new Float32Array(4), control: new Float32Array(4), given: new Float32Array(ROW) };
+    await runtime.drawRow({ rows: startRows(info, 1), ...numbers }, await runtime.start(codes, 1, {}));
   } catch {
     throw new EngineError("The model's graphs do not fit its config.json; export the model again.");
   }

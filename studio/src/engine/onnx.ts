@@ -1,24 +1,30 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
-import type { Mixture, ModelInfo, Runtime, State, Values } from "../core/runtime";
+import { type ClassifierInfo, type FlowRequest, FRAME, type ModelInfo, readClassifierInfo } from "../core/runtime";
+import { ROW, type RowRequest, type Rows, type Runtime, type State, type Told, type Values } from "../core/runtime";
+import { metadataOf } from "./metadata";
 
 /** What is used of onnxruntime-web, of which there are several builds. */
 export type Ort = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor" | "env">;
 
-/** Bytes of a model folder's graphs; a decoder-only model has no encoder. */
-export interface Graphs {
-  readonly encoder: Uint8Array | null;
-  readonly start: Uint8Array;
-  readonly decoder: Uint8Array;
-}
-
-/** The weights that the graphs name by their places; a folder whose graphs hold their own may have none. */
-export const WEIGHTS_FILE = "model.safetensors";
-
-export const GRAPH_FILES: Readonly<Record<keyof Graphs, string>> = {
+/** The graphs of a model folder by their files' names. */
+export const GRAPH_FILES = {
   encoder: "encoder.onnx",
   start: "start.onnx",
   decoder: "decoder.onnx",
-};
+  flow: "flow.onnx",
+  classifier: "classifier.onnx",
+} as const;
+
+/** The weights that the graphs name by their places. */
+export const WEIGHT_FILES = { model: "model.safetensors", flow: "flow.safetensors" } as const;
+
+/** Key of a classifier's metadata. */
+const ABOUT_CLASSIFIER = "sketch_pix2seq.classifier";
+
+type GraphName = keyof typeof GRAPH_FILES;
+/** Bytes of a model folder's graphs and weights; null where the folder has none. */
+export type Graphs = Readonly<Record<GraphName, Uint8Array | null>>;
+export type Weights = Readonly<Record<keyof typeof WEIGHT_FILES, Uint8Array | null>>;
 
 type Provider = "wasm" | "webgpu";
 type Feeds = Record<string, Tensor>;
@@ -29,55 +35,75 @@ export class OnnxRuntime implements Runtime {
 
   private constructor(
     readonly info: ModelInfo,
+    readonly classifier: ClassifierInfo | null,
     private readonly ort: Ort,
-    private readonly sessions: { encoder: InferenceSession | null; start: InferenceSession; decoder: InferenceSession },
+    private readonly sessions: Readonly<Record<GraphName, InferenceSession | null>>,
   ) {}
 
   /** Throws an error that names the file of a graph that cannot be loaded. */
   static async create(
     ort: Ort,
     graphs: Graphs,
-    weights: Uint8Array | null,
+    weights: Weights,
     info: ModelInfo,
     provider: Provider,
   ): Promise<OnnxRuntime> {
-    const externalData = weights === null ? [] : [{ path: WEIGHTS_FILE, data: weights }];
-    const load = async (name: keyof Graphs, bytes: Uint8Array): Promise<InferenceSession> => {
+    const stored = (name: keyof Weights): { path: string; data: Uint8Array }[] => {
+      const data = weights[name];
+      return data === null ? [] : [{ path: WEIGHT_FILES[name], data }];
+    };
+    const load = async (name: GraphName): Promise<InferenceSession | null> => {
+      const bytes = graphs[name];
+      if (bytes === null) return null;
       try {
         return await ort.InferenceSession.create(bytes, {
           executionProviders: [provider],
-          externalData,
+          externalData: name === "classifier" ? [] : stored(name === "flow" ? "flow" : "model"),
           logSeverityLevel: 3,
         });
       } catch (error) {
         throw new GraphError(GRAPH_FILES[name], { cause: error });
       }
     };
-    const start = await load("start", graphs.start);
-    const decoder = await load("decoder", graphs.decoder);
-    const encoder = graphs.encoder === null ? null : await load("encoder", graphs.encoder);
-    return new OnnxRuntime(info, ort, { encoder, start, decoder });
+    // One after the other: the runtime is started by the first.
+    const sessions = {
+      start: await load("start"),
+      decoder: await load("decoder"),
+      encoder: await load("encoder"),
+      flow: await load("flow"),
+      classifier: await load("classifier"),
+    };
+    return new OnnxRuntime(info, classifierIn(graphs.classifier), ort, sessions);
+  }
+
+  get hasFlow(): boolean {
+    return this.sessions.flow !== null;
   }
 
   encodeInk(ink: Float32Array, n: number): Promise<Float32Array> {
-    const { size } = this.info.raster;
-    return this.encoded({ ink: this.tensor(ink, [n, size, size]) });
+    return this.encoded({ ink: this.ink(ink, n, this.info.raster.size) });
   }
 
   encodeRows(rows: Float32Array, lengths: Int32Array): Promise<Float32Array> {
     const n = lengths.length;
     return this.encoded({
-      rows: this.tensor(rows, [n, rows.length / n / 5, 5]),
+      rows: this.tensor(rows, [n, rows.length / n / ROW, ROW]),
       lengths: new this.ort.Tensor("int32", lengths, [n]),
     });
   }
 
-  async start(codes: Float32Array, n: number, pictures?: Float32Array): Promise<State> {
-    const { start } = this.sessions;
-    const { size } = this.info.raster;
-    const feeds: Feeds = { code: this.tensor(codes, [n, this.info.zSize]) };
-    if (start.inputNames.includes("picture")) {
-      feeds["picture"] = this.tensor(pictures ?? new Float32Array(n * size * size), [n, size, size]);
+  async start(codes: Float32Array, n: number, { level, category, pictures }: Told): Promise<State> {
+    const start = this.session("start");
+    const { zSize, categories, raster } = this.info;
+    const feeds: Feeds = { code: this.tensor(codes, [n, zSize]) };
+    const wanted = new Set(start.inputNames);
+    if (wanted.has("level")) feeds["level"] = this.tensor(level ?? new Float32Array(n), [n]);
+    if (wanted.has("category")) {
+      feeds["category"] = this.indices(category ?? new Int32Array(n).fill(categories.length));
+    }
+    if (wanted.has("picture")) {
+      const { size } = raster;
+      feeds["picture"] = this.ink(pictures ?? new Float32Array(n * size * size), n, size);
     }
     const values = await this.run(start, feeds);
     const named = (prefix: string): Values[] =>
@@ -85,40 +111,65 @@ export class OnnxRuntime implements Runtime {
     return { fixed: named("fixed_"), moving: named("state_") };
   }
 
-  async step(rows: Float32Array, state: State): Promise<readonly [Mixture, State]> {
-    const feeds: Feeds = { row: this.tensor(rows, [rows.length / 5, 5]) };
+  async drawRow({ rows, chance, control, given }: RowRequest, state: State): Promise<Rows> {
+    const n = rows.length / ROW;
+    const feeds: Feeds = {
+      row: this.tensor(rows, [n, ROW]),
+      given: this.tensor(given, [n, ROW]),
+      chance: this.tensor(chance, [n, chance.length / n]),
+      control: this.tensor(control, [n, control.length / n]),
+    };
     state.fixed.forEach((values, index) => (feeds[`fixed_${index}`] = this.given(values)));
     state.moving.forEach((values, index) => (feeds[`state_${index}`] = this.given(values)));
-    const found = await this.run(this.sessions.decoder, feeds);
-    const numbers = (name: string): Float32Array => numbersOf(found, name).data;
-    const logPi = numbersOf(found, "log_pi");
-    const mixture: Mixture = {
-      components: logPi.dims[1]!,
-      logPi: logPi.data,
-      muX: numbers("mu_x"),
-      muY: numbers("mu_y"),
-      logSigmaX: numbers("log_sigma_x"),
-      logSigmaY: numbers("log_sigma_y"),
-      rho: numbers("rho"),
-      logPen: numbers("log_pen"),
+    const found = await this.run(this.session("decoder"), feeds);
+    return {
+      rows: numbersOf(found, "drawn").data,
+      logDensity: numbersOf(found, "log_density").data,
+      state: { fixed: state.fixed, moving: state.moving.map((_, index) => numbersOf(found, `state_${index}_after`)) },
     };
-    const moving = state.moving.map((_, index) => numbersOf(found, `state_${index}_after`));
-    return [mixture, { fixed: state.fixed, moving }];
+  }
+
+  async velocity({ x, t, category, partial, started }: FlowRequest): Promise<Float32Array> {
+    const n = category.length;
+    const feeds: Feeds = {
+      x: this.tensor(x, [n, this.info.zSize + FRAME]),
+      t: this.tensor(t, [n, 1]),
+      category: this.indices(category),
+      partial: this.tensor(partial, [n, this.info.zSize]),
+      started: this.tensor(started, [n, 1]),
+    };
+    return numbersOf(await this.run(this.session("flow"), feeds), "velocity").data;
+  }
+
+  async classify(ink: Float32Array, n: number): Promise<Float32Array> {
+    const { size } = this.classifier?.raster ?? this.info.raster;
+    return numbersOf(await this.run(this.session("classifier"), { ink: this.ink(ink, n, size) }), "logits").data;
   }
 
   async release(): Promise<void> {
-    const { encoder, start, decoder } = this.sessions;
-    await Promise.all([encoder?.release(), start.release(), decoder.release()]);
+    await Promise.all(Object.values(this.sessions).map((session) => session?.release()));
   }
 
   private async encoded(feeds: Feeds): Promise<Float32Array> {
-    const { encoder } = this.sessions;
-    if (encoder === null) throw new Error("This model has no encoder, so it cannot see drawings.");
-    return numbersOf(await this.run(encoder, feeds), "code").data;
+    return numbersOf(await this.run(this.session("encoder"), feeds), "code").data;
+  }
+
+  private session(name: GraphName): InferenceSession {
+    const session = this.sessions[name];
+    if (session === null) throw new Error(`This model has no ${GRAPH_FILES[name]}, which this needs.`);
+    return session;
   }
 
   private tensor(data: Float32Array, dims: readonly number[]): Tensor {
     return new this.ort.Tensor("float32", data, dims);
+  }
+
+  private ink(data: Float32Array, n: number, size: number): Tensor {
+    return this.tensor(data, [n, size, size]);
+  }
+
+  private indices(values: Int32Array): Tensor {
+    return new this.ort.Tensor("int64", BigInt64Array.from(values, BigInt), [values.length]);
   }
 
   /** The values as a tensor: as they are where the runtime itself made them. */
@@ -141,6 +192,15 @@ export class GraphError extends Error {
     options: ErrorOptions,
   ) {
     super(`${file} is not a graph that can be loaded.`, options);
+  }
+}
+
+function classifierIn(graph: Uint8Array | null): ClassifierInfo | null {
+  if (graph === null) return null;
+  try {
+    return readClassifierInfo(metadataOf(graph, ABOUT_CLASSIFIER) ?? "{}");
+  } catch (error) {
+    throw new GraphError(GRAPH_FILES.classifier, { cause: error });
   }
 }
 

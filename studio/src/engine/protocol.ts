@@ -1,14 +1,15 @@
 import type { Drawing, DrawSettings, Point, Stroke } from "../core/types";
-import type { Completion, EngineInfo, Place } from "./api";
+import type { EngineInfo, Guess, Place } from "./api";
 
 /** What the client asks of the worker: arguments and result of each call. */
 export interface Calls {
   load: [{ readonly base: string; readonly device: "wasm" | "webgpu" }, PackedInfo];
   encode: [{ readonly drawing: PackedDrawings }, Float32Array];
   drawCodes: [{ readonly codes: readonly Float32Array[] } & Draw, PackedDrawings];
-  redraw: [{ readonly drawing: PackedDrawings } & Draw, PackedDrawings];
-  imagine: [{ readonly category: string | null; readonly spread: number | null } & Draw, PackedDrawings];
+  redraw: [{ readonly drawing: PackedDrawings; readonly category: string | null } & Draw, PackedDrawings];
+  generate: [{ readonly category: string | null } & Draw, PackedDrawings];
   codeOfCategory: [{ readonly category: string; readonly seed: number }, Float32Array];
+  recognise: [{ readonly drawing: PackedDrawings; readonly count: number }, readonly Guess[]];
   complete: [{ readonly started: PackedDrawings; readonly request: PlainCompleteRequest }, PackedCompletions];
   locate: [{ readonly code: Float32Array; readonly neighbours: number }, Place];
   codeAt: [{ readonly place: Point }, Float32Array];
@@ -31,12 +32,12 @@ export interface PlainCompleteRequest {
   readonly seed: number;
   readonly settings: DrawSettings;
   readonly category: string | null;
-  readonly penDown: boolean;
 }
 
 export interface PackedCompletions {
   readonly drawings: PackedDrawings;
-  readonly started: readonly Completion["started"][];
+  readonly started: readonly number[];
+  readonly finished: readonly number[];
 }
 
 export interface PackedInfo extends Omit<EngineInfo, "atlas"> {

@@ -1,4 +1,4 @@
-import { Completer } from "../core/complete";
+import { complete } from "../core/complete";
 import type { DrawWatching, Model } from "../core/model";
 import type { Turn } from "../core/runtime";
 import { DEFAULT_SETTINGS, type Drawing } from "../core/types";
@@ -30,7 +30,6 @@ interface Work {
 }
 
 let model: Model | null = null;
-let completer: Completer | null = null;
 const aborted = new Set<number>();
 const running = new Set<number>();
 
@@ -40,14 +39,14 @@ const handlers: { [K in Kind]: (given: Arguments<K>, work: Work) => Promise<Resu
       post({ id, kind: "progress", loaded: bytes, total });
     });
     model = loaded.model;
-    completer = new Completer(model, giveWay);
-    const { info } = model.runtime;
-    const { atlas, prior, hasEncoder } = model;
+    const { info, hasFlow, classifier } = model.runtime;
+    const { atlas, hasEncoder } = model;
     const result: PackedInfo = {
       name: nameOf(base),
-      categories: prior?.categories ?? info.categories,
+      categories: info.categories,
       hasEncoder,
-      hasPrior: prior !== null,
+      hasFlow,
+      hasClassifier: classifier !== null,
       device: loaded.device,
       threads: loaded.threads,
       notice: loaded.notice,
@@ -73,28 +72,31 @@ const handlers: { [K in Kind]: (given: Arguments<K>, work: Work) => Promise<Resu
     return pack(drawings.flat());
   },
 
-  async redraw({ drawing, ...draw }, work) {
+  async redraw({ drawing, category, ...draw }, work) {
     const [original] = unpack(drawing);
-    return pack(await telling(work, draw, (watching) => ready().redraw(original!, draw, watching)));
+    return pack(await telling(work, draw, (watching) => ready().redraw(original!, draw, watching, category)));
   },
 
-  async imagine({ category, spread, ...draw }, work) {
-    return pack(
-      await telling(work, draw, (watching) => ready().imagine(category, draw, watching, spread ?? undefined)),
-    );
+  async generate({ category, ...draw }, work) {
+    return pack(await telling(work, draw, (watching) => ready().generate(category, draw, watching)));
   },
 
-  async codeOfCategory({ category, seed }, { turn }) {
-    const imagined = await ready().imagine(category, { samples: 1, seed, settings: DEFAULT_SETTINGS }, { turn });
-    const [code] = await ready().encode(imagined, turn);
-    return code!;
+  codeOfCategory({ category, seed }, { turn }) {
+    return ready().codeOfCategory(category, seed, DEFAULT_SETTINGS.guidance, turn);
+  },
+
+  recognise({ drawing, count }) {
+    return ready().recognise(unpack(drawing)[0]!, count);
   },
 
   async complete({ started, request }, { turn }) {
-    ready();
     const [drawing] = unpack(started);
-    const found = await completer!.complete(drawing!, request, turn);
-    return { drawings: pack(found.map((one) => one.drawing)), started: found.map((one) => one.started) };
+    const found = await complete(ready(), drawing!, request, turn);
+    return {
+      drawings: pack(found.map((one) => one.drawing)),
+      started: found.map((one) => one.started),
+      finished: found.map((one) => one.finished),
+    };
   },
 
   async locate({ code, neighbours }) {
@@ -120,7 +122,7 @@ function mapped(): NonNullable<Model["atlas"]> {
 /** Runs work that draws, and tells of rows now and then, of drawings at once. */
 function telling<T>(
   { id, turn }: Work,
-  { rows, settings }: Draw,
+  { rows }: Draw,
   draw: (watching: DrawWatching) => Promise<T>,
 ): Promise<T> {
   const growing = new Map<string, readonly [code: number, sample: number, soFar: () => Drawing]>();
@@ -146,12 +148,11 @@ function telling<T>(
       growing.delete(`${code} ${sample}`);
       tell("drawings", [[code, sample, drawing]]);
     },
-    ...(rows &&
-      settings.candidates === 1 && {
-        onRow: (code: number, sample: number, soFar: () => Drawing) => {
-          growing.set(`${code} ${sample}`, [code, sample, soFar]);
-        },
-      }),
+    ...(rows && {
+      onRow: (code: number, sample: number, soFar: () => Drawing) => {
+        growing.set(`${code} ${sample}`, [code, sample, soFar]);
+      },
+    }),
   });
 }
 
@@ -174,13 +175,6 @@ async function run<K extends Kind>(id: number, kind: K, given: Arguments<K>): Pr
   }
   running.delete(id);
   aborted.delete(id);
-  if (kind === "load" && completer !== null) void completer.prepare();
-}
-
-/** Work in the background stands still while there is other work, unless that waits for it. */
-async function giveWay(): Promise<void> {
-  await breathe();
-  while (running.size > 0 && !completer!.isAwaited) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 let since = performance.now();
