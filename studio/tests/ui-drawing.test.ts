@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Drawing, Point, Stroke } from "../src/core/types";
+import type { Point, Stroke } from "../src/core/types";
 import { slerp, slerpAmong } from "../src/ui/blending";
 import { including } from "../src/ui/frames";
 import { guessInWords } from "../src/ui/guess";

@@ -47,6 +47,7 @@ function plainKey(app: App, views: Record<ViewName, View>, key: string, event: K
     k: () => app.keepCanvas(),
     o: () => app.openPicture(),
     t: () => toggleTheme(app.settings),
+    "0": () => app.paper.refit(),
     ",": () => openPreferences(app),
     "?": openHelp,
   };
