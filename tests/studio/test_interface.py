@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sketch_pix2seq.studio.server import PAGE
+from tests.conftest import REPOSITORY
 from tests.studio.conftest import static_host
 from tests.studio.hand import CIRCLE, FISH, TAIL, Studio
 
@@ -33,7 +34,7 @@ def address() -> Iterator[str]:
 
 
 def profile(browser: Browser, **options: object) -> BrowserContext:
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})  # type: ignore[arg-type]
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "service_workers": "block", **options})  # type: ignore[arg-type]
     context.route("**/engine-worker.js", lambda route: route.fulfill(body=ENGINE, content_type="text/javascript"))
     context.add_init_script("localStorage['sketch-pix2seq.settings'] ??= JSON.stringify({ pace: 0 })")
     return context
@@ -160,3 +161,23 @@ def test_the_page_is_scaled_and_moved(browser: Browser, address: str) -> None:
         assert 20 < width < 80, "a fifth of the paper's side is less of the page when it is scaled"
         whole.click()
         assert not whole.is_visible()
+
+
+def test_without_network_the_page_is_there(browser: Browser, address: str) -> None:
+    with profile(browser, service_workers="allow") as context:
+        studio = opened(context, address)
+        studio.page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+        context.set_offline(True)
+        studio.page.reload()
+        studio.draw(CIRCLE)
+        studio.holds(1)
+        studio.drop("fish.jpg", "image/jpeg", (REPOSITORY / "examples" / "fish.jpg").read_bytes())
+        studio.says("It is on the canvas, as strokes.")
+
+
+def test_all_that_the_page_loads_is_kept_for_offline() -> None:
+    kept = (PAGE / "sw.js").read_text()
+    apart = ("build.json", "index.html", "licenses.txt", "sketch-pix2seq.js", "sw.js")  # GPU: online alone
+    files = [path.name for path in PAGE.iterdir() if path.name not in apart]
+    missing = [name for name in files if f'"{name}"' not in kept and "asyncify" not in name and "webgpu" not in name]
+    assert missing == []

@@ -26,4 +26,10 @@ mountGuess(find("#guess"), studio);
 mountShelf(find("#shelf"), studio);
 followKeys(studio, views);
 studio.openLink();
+// Without network the page works from what is kept; the model is loaded before anything is kept of it.
+const endWatch = studio.model.watch(({ kind }) => {
+  if (kind !== "ready" || import.meta.env.DEV) return;
+  endWatch();
+  navigator.serviceWorker?.register("./sw.js").catch((error: unknown) => console.warn(error));
+});
 void studio.load();
