@@ -32,6 +32,6 @@ def machine() -> str:
 
 
 def percent(right: ArrayLike) -> str:
-    """The share of what is true, such as "45 % (38-52)", with the bootstrap's interval of 95 %."""
+    """The share of what is true, such as "45 % (38-52)", with Wilson's interval of 95 %."""
     estimate = share(np.asarray(right, bool))
     return f"{100 * estimate.value:.0f} % ({100 * estimate.low:.0f}-{100 * estimate.high:.0f})"

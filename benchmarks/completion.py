@@ -24,7 +24,7 @@ from sketch_pix2seq.cli.console import progress
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.complete import complete
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
-from sketch_pix2seq.evaluation.recognition import load_classifier
+from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.evaluation.statistics import spread
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.sketch import Sketch

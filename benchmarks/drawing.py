@@ -149,7 +149,7 @@ def cold_seconds(code: str, *arguments: str) -> float:
 def cost(path: str, run_folder: str | None) -> None:
     """Rec of each precision on the same test sketches with the same seeds."""
     from sketch_pix2seq.data.store import SketchSet
-    from sketch_pix2seq.evaluation.recognition import load_classifier
+    from sketch_pix2seq.drawing.recognition import load_classifier
 
     sketches, classifier, rng = SketchSet.open(path), load_classifier(), np.random.default_rng(0)
     names = [name for name in sketches.categories if name in classifier.categories]

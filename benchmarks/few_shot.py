@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
+from sketch_pix2seq.drawing.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.likelihood import likelihood
-from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.statistics import spread
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.formats import read_sketches, write_sketches

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
-from sketch_pix2seq.evaluation.recognition import load_classifier
+from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.sketch import Sketch
 
 WHOLE = 0.5

@@ -19,20 +19,20 @@ from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "sketch_pix2seq"
 ROOMS = (
-    "errors", "machine", "sketch", "files", "listening", "sequence", "raster", "sheet", "formats", "data", "model",
-    "drawing", "training", "recipes", "evaluation", "study", "studio", "cli",
+    "telemetry", "errors", "machine", "categories", "sketch", "files", "listening", "sequence", "raster", "sheet",
+    "formats", "data", "model", "drawing", "training", "recipes", "evaluation", "study", "studio", "cli",
 )  # fmt: skip
 """From the lowest to the highest: a room imports only itself and those before it."""
 UPWARD = {("sketch", "formats"), ("sheet", "formats")}
 """The exceptions, inside functions alone: a sketch saves and shows itself, and a sheet is written as SVG too."""
 
-TRAINING_ONLY = ("torch", "accelerate", "safetensors", "tensorboard", "onnx", "onnxscript", "huggingface_hub")
-EXTRAS = ("sklearn", "openTSNE", "matplotlib", "fastapi", "uvicorn")
-DRAWING = ("cv2", "PIL", "pyarrow", "onnxruntime", "simplification", "svgelements", "rich", "tyro")
+TRAINING_ONLY = ("torch", "accelerate", "tensorboard", "onnx", "onnxscript", "huggingface_hub")
+EXTRAS = ("pyarrow", "sklearn", "scipy", "jinja2", "openTSNE", "matplotlib", "fastapi", "uvicorn")
+DRAWING = ("cv2", "PIL", "onnxruntime", "safetensors", "simplification", "cssselect2", "tinycss2", "rich", "tyro")
 HEAVY = (*TRAINING_ONLY, *EXTRAS, *DRAWING)
 MAY_IMPORT_TORCH = ("model", "training", "evaluation/classifier.py", "evaluation/two_sample.py")
 """Rooms, and files of others."""
-TORCH_WHEN_ASKED = ("drawing/runtime.py", "drawing/pretrained.py", "evaluation/experiments.py")
+TORCH_WHEN_ASKED = ("drawing/runtime.py", "drawing/pretrained.py", "evaluation/reproduce.py")
 """Files of other rooms that import torch inside functions, for those who choose the torch runtime."""
 
 
@@ -74,6 +74,11 @@ def room_of(file: Path) -> str:
 
 def may_import_torch(file: Path) -> bool:
     return room_of(file) in MAY_IMPORT_TORCH or file.relative_to(SOURCE).as_posix() in MAY_IMPORT_TORCH
+
+
+def may_import_scipy(file: Path) -> bool:
+    """What measures; the commands wait with it until they run."""
+    return room_of(file) == "evaluation" or file == SOURCE / "study" / "report.py"
 
 
 def all_imports() -> list[Import]:
@@ -123,6 +128,7 @@ def test_all_but_training_works_without_pytorch() -> None:
     files = [SOURCE / "model" / "folder.py", SOURCE / "model" / "settings.py", SOURCE / "training" / "settings.py"]
     files += [file for file in SOURCE.rglob("*.py") if not may_import_torch(file)]
     files.remove(SOURCE / "study" / "app.py")  # the page's own server
+    files = [file for file in files if not may_import_scipy(file)]
     names = [".".join(file.relative_to(SOURCE.parent).with_suffix("").parts) for file in sorted(files)]
     names.remove("sketch_pix2seq.__main__")
     done = python("\n".join(f"import {name.removesuffix('.__init__')}" for name in names), (*TRAINING_ONLY, *EXTRAS))
@@ -135,6 +141,15 @@ def test_help_waits_for_nothing() -> None:
     assert "usage: sketch-pix2seq" in done.stdout
 
 
+@pytest.mark.parametrize("line", ["evaluate", "reproduce", "study report"])
+def test_without_scipy_the_message_says_what_to_install(line: str) -> None:
+    done = python(f"from sketch_pix2seq.cli.main import main\nmain({line.split()})", EXTRAS)
+    assert done.returncode == 2
+    assert 'pip install "sketch-pix2seq[' in done.stderr
+    assert "is missing)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("line", ["train", "export run", "draw {pig} --runtime torch"])
 def test_without_pytorch_the_message_says_what_to_install(line: str, tmp_path: Path) -> None:
     (tmp_path / "pig.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9" stroke="red"/></svg>')
@@ -142,6 +157,40 @@ def test_without_pytorch_the_message_says_what_to_install(line: str, tmp_path: P
     done = python(f"from sketch_pix2seq.cli.main import main\nmain({words})", TRAINING_ONLY)
     assert done.returncode == 2
     assert 'pip install "sketch-pix2seq[train]"' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["prepare {pig} set.arrow", "look set.arrow"])
+def test_without_pyarrow_the_message_names_the_extra(line: str, tmp_path: Path) -> None:
+    (tmp_path / "pig.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9" stroke="red"/></svg>')
+    words = line.format(pig=tmp_path / "pig.svg").replace("set.arrow", str(tmp_path / "set.arrow")).split()
+    done = python(f"from sketch_pix2seq.cli.main import main\nmain({words})", EXTRAS)
+    assert done.returncode == 2
+    assert 'pip install "sketch-pix2seq[sets]" (pyarrow is missing)' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("ModuleNotFoundError(\"No module named 'cv2'\", name='cv2')", "No module named 'cv2'"),
+        ("ImportError('libGL.so.1: cannot open shared object file', name='cv2')", "libGL.so.1: cannot open"),
+    ],
+)
+def test_where_opencv_cannot_be_imported_one_line_says_what_to_install(problem: str, said: str) -> None:
+    code = f"""
+import sys
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "cv2":
+            raise {problem}
+sys.meta_path.insert(0, Broken())
+from sketch_pix2seq.cli.main import main
+main(["draw", "pig.png"])"""
+    done = python(code, ())
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "pip install --force-reinstall opencv-python-headless" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -161,6 +210,8 @@ def test_data_travels_with_the_package() -> None:
     for name in (
         "py.typed",
         "data/categories.txt",
+        "evaluation/templates/report.md.j2",
+        "evaluation/templates/report.html.j2",
         "recipes/default.yaml",
         "pretrained/ATTRIBUTION.md",
         "pretrained/atlas.npz",

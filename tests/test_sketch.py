@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from sketch_pix2seq.sketch import Sketch
 
+DOTS = np.zeros((2, 2), np.float32)
 whole_points = arrays(np.float32, st.tuples(st.integers(1, 12), st.just(2)), elements=st.integers(-300, 300).map(float))
 fine_points = arrays(
     np.float32, st.tuples(st.integers(1, 12), st.just(2)), elements=st.integers(-(2**14), 2**14).map(lambda n: n / 64)
@@ -134,3 +140,72 @@ def test_a_notebook_shows_the_drawing(house: Sketch) -> None:
     shown = house._repr_svg_()
     assert shown.count("<path") == 3
     assert "<svg" in shown
+
+
+@pytest.mark.parametrize("value", [1.1e9, -1.1e9, np.nan, np.inf, 1e300])
+def test_coordinates_and_times_have_bounds(value: float) -> None:
+    with pytest.raises(ValueError, match=r"stroke 1 holds a coordinate that is not a number up to 1,000,000,000"):
+        Sketch((DOTS, np.array([[0, 0], [value, 0]])))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="stroke 0 holds a coordinate"):
+        Sketch.from_stroke3(np.array([[0, 0, 0], [0, value, 0]]))
+    with pytest.raises(ValueError, match="times hold something that is not a number"):
+        Sketch((DOTS,), times=(np.array([0, value], np.float32),))
+
+
+@pytest.mark.parametrize("times", [(np.zeros((2, 1)),), (np.zeros(3),), ()])
+def test_times_of_another_shape_are_refused(times: tuple[np.ndarray, ...]) -> None:
+    with pytest.raises(ValueError, match="times must hold one number for each point"):
+        Sketch((DOTS,), times=times)
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("nan"), float("inf"), 1 << 64, -(1 << 64), None, [1], b"a", {}])
+def test_metadata_that_is_no_json_is_refused(house: Sketch, value: Any) -> None:
+    with pytest.raises(ValueError, match="the metadata's 'key' is not text, a finite number"):
+        house.with_(metadata={"key": value})
+
+
+@pytest.mark.parametrize("key", ["\udfff", 3, None])
+def test_metadata_is_named_by_text(house: Sketch, key: Any) -> None:
+    with pytest.raises(ValueError, match=r"the metadata's name .* is not text"):
+        house.with_(metadata={key: 1})
+
+
+@pytest.mark.parametrize("category", ["\ud800", 3, b"cat"])
+def test_a_category_is_text(house: Sketch, category: Any) -> None:
+    with pytest.raises(ValueError, match=r"the category .* is not text"):
+        house.with_(category=category)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda sketch: pickle.loads(pickle.dumps(sketch))])
+def test_a_copy_is_equal_and_as_unchangeable(house: Sketch, copied: Callable[[Sketch], Sketch]) -> None:
+    times = tuple(np.arange(len(s), dtype=np.float32) for s in house.strokes)
+    sketch = Sketch(house.strokes, "house", {"key_id": "1"}, times)
+    again = copied(sketch)
+    assert again == sketch
+    with pytest.raises(ValueError, match="read-only"):
+        again.strokes[0][0, 0] = 7
+    with pytest.raises(TypeError):
+        again.metadata["key_id"] = "2"  # type: ignore[index]
+
+
+def test_a_read_only_view_of_what_can_change_is_copied() -> None:
+    owner = np.zeros((3, 2), np.float32)
+    view = owner[:2]
+    view.setflags(write=False)
+    sketch = Sketch((view,))
+    owner[0, 0] = 9
+    assert sketch.strokes[0][0, 0] == 0
+
+
+def test_equal_sketches_have_equal_hashes_whatever_the_sign_of_zero() -> None:
+    one, other = Sketch((np.array([[0.0, 1.0]]),)), Sketch((np.array([[-0.0, 1.0]]),))
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+def test_resampling_is_bounded() -> None:
+    far = Sketch((np.array([[-1e9, 0], [1e9, 0]]),))
+    with pytest.raises(ValueError, match="more than 10,000,000 points"):
+        far.resample(1.0)
+    with pytest.raises(ValueError, match="above 0"):
+        far.resample(float("nan"))

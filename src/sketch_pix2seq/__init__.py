@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sketch_pix2seq.sketch import Sketch
+from sketch_pix2seq.telemetry import turn_off_telemetry
+
+turn_off_telemetry()
 
 if TYPE_CHECKING:
     from sketch_pix2seq.drawing.pretrained import load_model
+    from sketch_pix2seq.sketch import Sketch
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Sketch", "__version__", "load_model"]
 
 
@@ -18,4 +21,8 @@ def __getattr__(name: str) -> object:
         from sketch_pix2seq.drawing.pretrained import load_model
 
         return load_model
+    if name == "Sketch":
+        from sketch_pix2seq.sketch import Sketch
+
+        return Sketch
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 
 from sketch_pix2seq.errors import SettingsError
 
@@ -15,6 +16,22 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         problem = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"cannot listen on {host} port {port}: {problem}; give another --port or --host") from error
+
+
+def answered_hosts(host: str, port: int) -> frozenset[str] | None:
+    """The values of Host that are answered on this machine's own address; None = any, where others are let in.
+
+    A page of another site can have its own name point to 127.0.0.1 and would then be of one origin with what is served
+    here (DNS rebinding); the browser still sends that other name.
+    """
+    try:
+        is_own = ip_address(host).is_loopback
+    except ValueError:
+        is_own = host == "localhost"
+    if not is_own:
+        return None
+    names = ["127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host]
+    return frozenset(f"{name}:{port}" for name in names)
 
 
 def address_of(host: str, listening: socket.socket) -> str:

@@ -47,8 +47,8 @@ Bounds = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
 def frame_of(part: Bounds, whole: Bounds) -> FloatArray:
-    """Where started strokes lie in whole drawings ``(n, FRAME)``: the log of how much larger the whole is, and the place
-    of their centre from its centre, in its sides."""
+    """Where started strokes lie in whole drawings ``(n, FRAME)``: the log of how much larger the whole is, and the
+    place of their centre from its centre, in its sides."""
     ratio = np.log2(np.maximum(whole[0], 1e-6) / np.maximum(part[0], 1e-6))
     place = (part[1] - whole[1]) / np.maximum(whole[0], 1e-6)[:, None]
     return (np.concatenate([ratio[:, None], place], axis=1) * _FRAME_SCALE).astype(np.float32)

@@ -35,6 +35,8 @@ _ORDER: tuple[Colour, ...] = ((24, 42, 110), (104, 44, 142), (196, 58, 112), (23
 """Colours from the first stroke to the last; they grow lighter, so that the order shows in a grey print too."""
 _MARGIN = 0.07
 """Paper on each side of a drawing, as a share of its picture."""
+_MAKER = "sketch-pix2seq sheet"
+"""What a sheet says of itself."""
 _GREY, _DARK, _RULE = "#8a8a8a", "#333333", "#e4e4e4"
 
 
@@ -138,9 +140,13 @@ def _png(picture: Picture) -> bytes:
     return _encoded(Image.fromarray(picture))
 
 
-def _encoded(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
+def _encoded(image: Image.Image, maker: str = "") -> bytes:
+    from PIL.PngImagePlugin import PngInfo
+
+    file, about = io.BytesIO(), PngInfo()
+    if maker:
+        about.add_text("Software", maker)
+    image.save(file, "PNG", pnginfo=about)
     return file.getvalue()
 
 
@@ -209,6 +215,15 @@ def write_sheet(
     if not any(row.cells for row in rows):
         raise SettingsError("there is nothing to show on a sheet: no drawings")
     return write_whole(path, _paint(painters[suffix], rows, cell, title, columns, by_order))
+
+
+def is_sheet(path: Path) -> bool:
+    """Whether a file is a contact sheet that `write_sheet` wrote; False where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _MAKER.encode() in file.read(500)
+    except OSError:
+        return False
 
 
 def _paint(
@@ -305,7 +320,7 @@ class _PngPainter:
         self._draw.rectangle((x - 1, y - 1, x + side, y + side), outline=_RULE)
 
     def finished(self) -> bytes:
-        return _encoded(self._image)
+        return _encoded(self._image, _MAKER)
 
     def _paste(self, x: float, y: float, picture: Picture) -> None:
         from PIL import Image
@@ -319,6 +334,7 @@ class _SvgPainter:
             '<?xml version="1.0" encoding="UTF-8"?>',
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
             ' font-family="Helvetica, Arial, sans-serif" style="background:#fff">',
+            f"<metadata>{_MAKER}</metadata>",
         ]
 
     def text(self, x: float, y: float, text: str, size: int, colour: str, anchor: str) -> None:

@@ -9,8 +9,10 @@ stroke-5   rows ``(dx, dy, down, up, end)``; exactly one of the last three is 1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,6 +29,10 @@ MetadataValue: TypeAlias = str | int | float | bool
 
 CANVAS_SIZE = 255.0
 """Longest side of a fitted sketch, in canvas units."""
+MAX_NUMBER = 1e9
+"""Largest coordinate (canvas units) or time (milliseconds) that a sketch holds, below 0 as well."""
+MAX_RESAMPLED = 10_000_000
+"""Points that `Sketch.resample` gives at most."""
 
 _EMPTY: Mapping[str, MetadataValue] = MappingProxyType({})
 
@@ -40,7 +46,9 @@ class Sketch:
     metadata: what came with it (``key_id``, ``countrycode``, ``recognized``, ``timestamp``, ``source``...).
     times: milliseconds since the first point, one array ``(points,)`` a stroke, where the source recorded them.
 
-    Raises ValueError for an array that is not ``(points, 2)``, is empty, or holds a number that is not finite.
+    It can be pickled and copied, and everything in it can be written as JSON and UTF-8.
+    Raises ValueError for an array that is not ``(points, 2)`` or is empty, for a coordinate or a time that is not a
+    number up to `MAX_NUMBER`, and for what `check_labels` refuses.
     """
 
     strokes: tuple[FloatArray, ...]
@@ -55,15 +63,22 @@ class Sketch:
                 raise ValueError(
                     f"stroke {index} has shape {stroke.shape}; (points, 2) with at least one point is needed"
                 )
-            if not np.isfinite(stroke).all():
-                raise ValueError(f"stroke {index} holds a coordinate that is not a finite number")
+        if not _are_bounded(strokes):
+            index = next(i for i, stroke in enumerate(strokes) if not _are_bounded((stroke,)))
+            raise ValueError(f"stroke {index} holds a coordinate that is not a number up to {MAX_NUMBER:,.0f}")
         object.__setattr__(self, "strokes", strokes)
+        check_labels(self.category, self.metadata)
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
         if self.times is not None:
             times = tuple(_frozen(stroke_times) for stroke_times in self.times)
-            if [len(t) for t in times] != [len(s) for s in strokes] or any(t.ndim != 1 for t in times):
+            if [t.shape for t in times] != [(len(s),) for s in strokes]:
                 raise ValueError("times must hold one number for each point of each stroke")
+            if not _are_bounded(times):
+                raise ValueError(f"times hold something that is not a number up to {MAX_NUMBER:,.0f}")
             object.__setattr__(self, "times", times)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        return type(self), (self.strokes, self.category, dict(self.metadata), self.times)
 
     # -- what it is ---------------------------------------------------------------------------------------
 
@@ -88,7 +103,7 @@ class Sketch:
         )
 
     def __hash__(self) -> int:
-        return hash((self.category, tuple(stroke.tobytes() for stroke in self.strokes)))
+        return hash((self.category, tuple((stroke + 0.0).tobytes() for stroke in self.strokes)))  # -0.0 equals 0.0
 
     @property
     def n_points(self) -> int:
@@ -161,11 +176,11 @@ class Sketch:
         table = np.asarray(rows, dtype=np.float64)
         if table.ndim != 2 or table.shape[1] != 3:
             raise ValueError(f"stroke-3 needs rows (dx, dy, lift); got an array of shape {table.shape}")
-        if implicit_origin and not (len(table) and tuple(table[0]) == (0.0, 0.0, 1.0)):
+        if implicit_origin and not (len(table) and table[0].tolist() == [0.0, 0.0, 1.0]):
             table = np.concatenate([np.zeros((1, 3)), table])
-        points = np.cumsum(table[:, :2], axis=0).astype(np.float32)
-        ends = np.flatnonzero(table[:, 2] > 0.5) + 1
-        strokes = tuple(part for part in np.split(points, ends) if len(part))
+        points = _frozen(np.cumsum(table[:, :2], axis=0))
+        ends = [0, *((table[:, 2] > 0.5).nonzero()[0] + 1).tolist(), len(points)]
+        strokes = tuple(points[start:end] for start, end in pairwise(ends) if end > start)
         return cls(strokes, category, metadata)
 
     def to_stroke5(self, length: int | None = None, *, implicit_origin: bool = False) -> DoubleArray:
@@ -236,9 +251,14 @@ class Sketch:
         )
 
     def resample(self, spacing: float = 1.0) -> Self:
-        """Points at equal distances of at most ``spacing`` along each stroke; both ends stay. Times are dropped."""
-        if spacing <= 0:
+        """Points at equal distances of at most ``spacing`` along each stroke; both ends stay. Times are dropped.
+
+        Raises ValueError where that would give more than `MAX_RESAMPLED` points.
+        """
+        if not spacing > 0:
             raise ValueError("spacing must be above 0")
+        if not self.path_length() / spacing <= MAX_RESAMPLED:
+            raise ValueError(f"a spacing of {spacing:g} would give more than {MAX_RESAMPLED:,} points")
         return replace(self, strokes=tuple(_resample(s, spacing) for s in self.strokes), times=None)
 
     # -- leaving the library ------------------------------------------------------------------------------
@@ -271,8 +291,50 @@ def bounds_of(sketches: Iterable[Sketch]) -> tuple[float, float, float, float]:
     return float(boxes[:, 0].min()), float(boxes[:, 1].min()), float(boxes[:, 2].max()), float(boxes[:, 3].max())
 
 
+def check_labels(category: str | None, metadata: Mapping[str, MetadataValue]) -> None:
+    """Raises ValueError for a category or metadata that a sketch cannot hold: anything but text that UTF-8 can say,
+    and for values also true, false, finite numbers and whole numbers of up to 64 bits."""
+    if category is not None and not _is_text(category):
+        raise ValueError(f"the category {category!r:.80} is not text that can be written as UTF-8")
+    for key, value in metadata.items():
+        if not _is_text(key):
+            raise ValueError(f"the metadata's name {key!r:.80} is not text that can be written as UTF-8")
+        if isinstance(value, str):
+            kept = _is_text(value)
+        elif isinstance(value, int):
+            kept = abs(value) < 1 << 64
+        else:
+            kept = isinstance(value, float) and math.isfinite(value)
+        if not kept:
+            raise ValueError(f"the metadata's {key!r:.80} is not text, a finite number of up to 64 bits, true or false")
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        value.isascii() or value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
+
+
+def _are_bounded(arrays: Sequence[FloatArray]) -> bool:
+    """Whether all are numbers up to `MAX_NUMBER`; NaN is none."""
+    if not arrays:
+        return True
+    numbers = np.concatenate(arrays)
+    return bool(numbers.max() <= MAX_NUMBER and numbers.min() >= -MAX_NUMBER)
+
+
 def _frozen(values: ArrayLike) -> FloatArray:
-    array = np.array(values, dtype=np.float32)
+    """float32 that nobody can change: a copy, unless it is that already."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float32 and not values.flags.writeable:
+        owner = values.base
+        if owner is None or (isinstance(owner, np.ndarray) and owner.base is None and not owner.flags.writeable):
+            return values
+    with np.errstate(over="ignore"):
+        array = np.array(values, dtype=np.float32)
     array.setflags(write=False)
     return array
 

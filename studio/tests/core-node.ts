@@ -1,12 +1,16 @@
 /** What tests of the model need in Node: the golden cases, and the bundled model on onnxruntime-web. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { unzlibSync } from "fflate";
 import * as ort from "onnxruntime-web";
 import { readConfig } from "../src/core/runtime";
-import { OnnxRuntime } from "../src/engine/onnx";
+import { GRAPH_FILES, type Graphs, OnnxRuntime, WEIGHT_FILES } from "../src/engine/onnx";
 
-const FOLDER = new URL("../../src/sketch_pix2seq/pretrained/", import.meta.url);
+/** The bundled model, or the folder that MODEL names. */
+const FOLDER = process.env["MODEL"]
+  ? pathToFileURL(`${process.env["MODEL"]}/`)
+  : new URL("../../src/sketch_pix2seq/pretrained/", import.meta.url);
 
 export function golden<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf-8")) as T;
@@ -19,8 +23,10 @@ export function bundled(file: string): Uint8Array {
 export function bundledRuntime(threads = 1): Promise<OnnxRuntime> {
   ort.env.wasm.numThreads = threads;
   const info = readConfig(new TextDecoder().decode(bundled("config.json")));
-  const graphs = { encoder: bundled("encoder.onnx"), start: bundled("start.onnx"), decoder: bundled("decoder.onnx") };
-  return OnnxRuntime.create(ort, graphs, bundled("model.safetensors"), info, "wasm");
+  const optional = (file: string): Uint8Array | null => (existsSync(new URL(file, FOLDER)) ? bundled(file) : null);
+  const graphs = Object.fromEntries(Object.entries(GRAPH_FILES).map(([name, file]) => [name, optional(file)]));
+  const weights = { model: optional(WEIGHT_FILES.model), flow: optional(WEIGHT_FILES.flow) };
+  return OnnxRuntime.create(ort, graphs as unknown as Graphs, weights, info, "wasm");
 }
 
 export function inkOf(packed: string): Uint8Array {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -31,7 +34,7 @@ TINY = (
     " --model.mixtures 2 --model.z-size 8 --model.encoder-size 64 --model.decoder-size 16 --model.canvas-channels 4"
 )
 """Flags that make training a matter of a second, for any recipe."""
-QUICK = "--samples 2 --candidates 1 --max-points 8"
+QUICK = "--samples 2 --max-points 8"
 """Flags that make drawing with an untaught model short: it does not know when to end."""
 
 
@@ -107,9 +110,10 @@ class Case:
     says: str = ""
 
 
-MODEL = ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors", "prior.npz")
+MODEL = ("config.json", "encoder.onnx", "start.onnx", "decoder.onnx", "model.safetensors", "flow.onnx")
 DRAWN = ("drawings/cat-1.svg", "drawings/cat-2.svg", "drawings/sheet.png")
 GOOD = [
+    Case("categories --model run", (), "cat pig"),
     Case("convert cat.svg out.ndjson", ("out.ndjson",), "1 drawing from 1 file -> out.ndjson"),
     Case("convert cat.png out.svg --width-mm 120", ("out.svg",), "-> out.svg"),
     Case("convert cat.npz film.gif --limit 1", ("film.gif",)),
@@ -126,7 +130,12 @@ GOOD = [
         ("drawings/pig-1.svg", "drawings/pig-2.svg", "drawings/sheet.png"),
         "2 drawings of pig -> drawings",
     ),
-    Case(f"draw --category any --spread 1 --model run {QUICK}", ("drawings/any-2.svg", "drawings/sheet.png")),
+    Case(
+        f"draw --category PIG pig Cat --model run {QUICK} --format SVG,.Png --page a4",
+        ("drawings/pig-1.svg", "drawings/cat-2.png", "drawings/sheet.png"),
+        "4 drawings of pig, cat -> drawings",
+    ),
+    Case(f"draw --category any --model run {QUICK}", ("drawings/any-2.svg", "drawings/sheet.png")),
     Case(
         f"draw mine cat.npz --model run {QUICK} --format png,gif,ndjson --limit 1 --out d",
         ("d/0-1.png", "d/cat-001-2.gif", "d/3.ndjson", "d/sheet.png"),
@@ -134,7 +143,7 @@ GOOD = [
     ),
     Case("import-js bird.gen.json", ("bird/config.json", "bird/decoder.onnx"), "draw --category bird --model bird"),
     Case("export run --data set.arrow --out again", tuple(f"again/{name}" for name in MODEL), "model: again"),
-    Case("export map run --data set.arrow", ("run/model/atlas.npz",), "drawings by people in 2 categories"),
+    Case("export map run --data set.arrow", ("run/model/atlas.safetensors",), "drawings by people in 2 categories"),
     Case(
         "export web site --model run --no-map",
         ("site/index.html", "site/build.json", "site/model/config.json", "site/model/encoder.onnx"),
@@ -156,11 +165,11 @@ GOOD = [
         "evaluate MODEL --data set.arrow --classifier c.onnx",
     ),
     Case(
-        "evaluate run --data set.arrow --no-turing --candidates 1 --out e.json",
+        "evaluate run --data set.arrow --no-pixel-test --out e.json",
         ("e.json",),
         "2 sketches of 2 categories, split 'test' of set.arrow",
     ),
-    Case("evaluate run --data set.arrow --split valid --no-turing --candidates 1 --json", (), '"split": "valid"'),
+    Case("evaluate run --data set.arrow --split valid --no-pixel-test --json", (), '"split": "valid"'),
     Case(f"train --data set.arrow --out run {TINY} --steps 3", ("run/sheets/step-0000003.png",), "model: run/model"),
 ]
 
@@ -191,7 +200,7 @@ def test_a_decoder_alone_trains_draws_and_goes_to_javascript(here: Path, capsys:
     tiny = TINY.replace("--model.z-size 8", "")
     assert called(f"train --recipe decoder-only --data set.arrow --out alone {tiny}") == 0
     written = {path.name for path in (here / "alone" / "model").iterdir()}
-    assert written & set(MODEL) == set(MODEL) - {"encoder.onnx", "prior.npz"}
+    assert written & set(MODEL) == set(MODEL) - {"encoder.onnx", "flow.onnx"}
     out, err = capsys.readouterr()
     assert "draw with it: sketch-pix2seq draw --category any --model alone/model" in out
     assert "people's sketches, and what it draws: alone/sheets/step-0000002.png" in err
@@ -243,15 +252,41 @@ WRONG = [
     ("draw cat.svg --model half --runtime torch", "half/model.safetensors: "),
     ("draw cat.svg --model run --temperature -0.1", "temperatures cannot be below 0"),
     ("draw cat.svg --model run --samples 0", "samples must be at least 1"),
-    ("draw cat.svg --model run --candidates 0", "candidates must be at least 1"),
     ("draw cat.svg --model run --limit 0", "limit must be at least 1"),
     ("draw cat.svg --model run --seed -1", "the seed must be a whole number from 0"),
-    ("draw cat.svg --category pig --model run", "or else draw --category NAME"),
+    ("draw cat --model run", "cat: no such file or folder; to draw one from nothing: draw --category cat"),
+    ("draw Pig --model run", "draw --category pig"),
+    ("draw house --model run", "to draw one of 2 categories from nothing: draw --category NAME"),
+    ("draw house.png --model run", "house.png: no such file or folder\n"),
+    ("draw cat.svg --model spoilt", "`sketch-pix2seq export spoilt --data SET.arrow` writes a model"),
+    ("draw cat.svg --model runs/mine", "a model on the Hugging Face Hub is hf:runs/mine"),
+    ("draw --category pig any --model run", "'any' stands for every category"),
+    ("draw cat.svg --category pig cat --model run", "with pictures, --category says what they show: name one"),
+    ("draw cat.svg --category pgi --model run", "no category 'pgi'; did you mean 'pig'?"),
     ("draw --category pgi --model run", "no category 'pgi'; did you mean 'pig'?"),
-    ("draw --category pig --spread -1 --model run", "the spread cannot be below 0"),
-    ("draw --category pig --model half", "half: the model has no prior.npz"),
     ("draw cat.svg --model run --format pdf", "no format 'pdf'; there are svg, png"),
-    ("draw cat.svg --model run --width-mm 0", "a width of 0.0 mm is not possible"),
+    ("draw cat.svg --model missing --width-mm 0", "a width of 0.0 mm is not possible"),
+    ("draw cat.svg --model missing --page b5", "no page 'b5'; there are a2"),
+    ("draw cat.svg --model missing --margin 5", "give --page, such as --page a4"),
+    (f"draw cat.svg --model run --out foreign {QUICK}", "foreign/sheet.png: exists already and was not drawn here"),
+    ("draw cat.svg --samplez 3", "there is no flag --samplez; did you mean --samples?"),
+    ("draw cat.svg --samples x", "--samples needs a whole number, not 'x' (`sketch-pix2seq draw --help` tells all)"),
+    ("draw cat.svg --temperature hot", "--temperature needs a number, not 'hot'"),
+    ("draw cat.svg --runtime tf", "--runtime cannot be 'tf'; there are 'onnx', 'torch'"),
+    ("draw cat.svg --model", "--model needs a value"),
+    ("create altered cat.svg --at 1", "--at needs 2 values"),
+    ("create pig", "'pig' is none of altered, hybrid, interpolate, analogy, heal, complete"),
+    ("look", "PATH is missing"),
+    ("look cat.svg pig.svg", "pig.svg is one word too many"),
+    ("look set.arrow --out cat.png", "cat.png: exists already and is no sheet"),
+    ("look set.arrow --out cat.svg", "cat.svg: exists already and is no sheet"),
+    ("prepare some.ndjson notes.arrow", "notes.arrow: exists already and is no set"),
+    ("import-js bird.gen.json --out run/model", "run/model: another model lies there"),
+    ("export run --data set.arrow --out half", "half: a model lies there already"),
+    ("export map run --out notes.txt", "notes.txt: exists already and is no map"),
+    ("export js run bird.gen.json", "bird.gen.json: exists already"),
+    ("train-classifier --data set.arrow --out notes.txt", "notes.txt: exists already"),
+    ("study", "say what to do: serve, report"),
     ("draw cat.svg --model run --out cat.png", "cat.png: "),
     ("convert cat.svg", "convert needs files or folders to read and then one to write"),
     ("convert cat.svg out.pdf", "out.pdf: .pdf cannot be written; these can: "),
@@ -306,8 +341,9 @@ WRONG = [
     ("evaluate missing --data set.arrow", "missing: no such folder"),
     ("evaluate run --data set.arrow --classifier cat.png", "cat.png: not a classifier"),
     ("evaluate run --data set.arrow --classifier missing.onnx", "missing.onnx: no such file"),
-    ("evaluate run --data set.arrow --samples 1", "variety needs at least 2 samples"),
-    ("evaluate run --data set.arrow --temperature -1", "temperatures cannot be below 0"),
+    ("evaluate run --data set.arrow --samples 0", "samples and varied must be at least 1"),
+    ("evaluate run --data set.arrow --temperature -1", "the temperature cannot be below 0"),
+    ("evaluate run --data set.arrow --freedoms 0 1.5", "a freedom is between 0 and 1"),
     ("evaluate bundled --data dogs.arrow", "has nothing of what the model was trained on (airplane, "),
     ("train-classifier --data missing.arrow", "missing.arrow: no such file"),
     ("train-classifier --data dogs.arrow", "dogs.arrow has one category; a classifier needs at least two"),
@@ -324,7 +360,9 @@ WRONG = [
 @pytest.fixture
 def damage(here: Path) -> None:
     """Files that are broken in the ways that files break."""
-    (here / "notes.txt").write_text("not a drawing")
+    for name in ("notes.txt", "notes.arrow", "foreign/sheet.png"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_text("not a drawing")
     (here / "empty").mkdir()
     (here / "empty.png").touch()
     (here / "empty.arrow").touch()
@@ -340,7 +378,7 @@ def damage(here: Path) -> None:
     graph = here / "cut" / "decoder.onnx"
     graph.write_bytes(graph.read_bytes()[:2000])
     (here / "half" / "decoder.onnx").unlink()
-    (here / "half" / "prior.npz").unlink()
+    (here / "half" / "flow.onnx").unlink()
     (here / "half" / "model.safetensors").unlink()
     (here / "spoilt").mkdir()
     checkpoint = (here / "run" / "checkpoint.safetensors").read_bytes()
@@ -379,6 +417,47 @@ def test_ctrl_c_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch, capsys: 
     words = {"create": "create heal", "look": "look something", "study": "study report"}
     assert called(words.get(name, name)) == 130
     assert capsys.readouterr() == ("", "sketch-pix2seq: stopped\n")
+
+
+def test_drawings_are_replaced_and_other_files_are_not(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = f"draw cat.svg --model run --out . --format svg,ndjson {QUICK}"
+    assert called(line) == called(f"{line} --seed 3") == 0
+    mine = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9" stroke="red"/></svg>'
+    (here / "cat-2.svg").write_text(mine)
+    assert called(line) == 2
+    assert "cat-2.svg: exists already" in capsys.readouterr().err
+    assert (here / "cat-2.svg").read_text() == mine
+    assert called(f"{line} --overwrite") == 0
+    assert (here / "cat-2.svg").read_text() != mine
+
+
+def test_a_folder_of_pictures_is_drawn_without_what_was_drawn_from_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert called(f"draw mine --model run --out mine/here --format svg,png {QUICK}") == 0
+        assert "8 drawings of 4 pictures" in capsys.readouterr().out
+    assert called(f"draw mine/here --model run --out new {QUICK}") == 2
+    assert "mine/here: holds only what was drawn here before" in capsys.readouterr().err
+    assert called(f"draw mine/here/0-1.svg --model run --out new {QUICK}") == 0
+
+
+def test_sheets_and_sets_are_replaced(here: Path) -> None:
+    for line in ("look set.arrow --out a.png", "look set.arrow --out a.svg", "prepare some.ndjson set.arrow"):
+        assert called(line) == called(line) == 0
+    assert called("look set.arrow --out cat.png --overwrite") == 0
+
+
+def test_a_console_that_has_no_chinese_shows_it_all_the_same(here: Path) -> None:
+    write_sketch(random_sketch(np.random.default_rng(0), category="猫"), here / "chinese.ndjson")
+    done = subprocess.run(
+        [sys.executable, "-m", "sketch_pix2seq", "look", "chinese.ndjson"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"\u732b" in done.stdout
 
 
 # -- help and settings from a file ------------------------------------------------------------------------------
@@ -440,6 +519,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
     "studio": ("port: 0\nmap: false\nhost: localhost", {"port": 0, "map": False, "host": "localhost"}),
+    "categories": ("model: run", {"model": "run"}),
     "draw": ("samples: 4\nwidth-mm: 120\nformat: png,gif", {"samples": 4, "width_mm": 120.0, "format": "png,gif"}),
     "convert": ("simplify: 2\nfit: true\ncountries: [GB]", {"simplify": 2.0, "fit": True, "countries": ("GB",)}),
     "look": ("source: set.arrow\nrows: 3", {"source": Path("set.arrow"), "rows": 3}),
@@ -447,7 +527,7 @@ CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
     "prepare": ("paths: [mine, set.arrow]\nlimit: null", {"paths": (Path("mine"), Path("set.arrow")), "limit": None}),
     "train": ("recipe: cnn-kl\noptimiser: {learning_rate: 1e-4}\nsteps: 7", {"recipe": "cnn-kl", "steps": 7}),
     "import-js": ("files: [bird.gen.json]\ncategory: small bird", {"category": "small bird"}),
-    "evaluate": ("temperatures: [0.1, 1]\nturing: false", {"temperatures": (0.1, 1.0), "turing": False}),
+    "evaluate": ("freedoms: [0, 0.5]\npixel_test: false", {"freedoms": (0.0, 0.5), "pixel_test": False}),
     "train-classifier": ("steps: 5\naugment: {rotation: 3}", {"steps": 5}),
     "reproduce": ("budget: 5\none: cat", {"budget": 5.0, "one": "cat"}),
 }

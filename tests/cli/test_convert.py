@@ -101,8 +101,10 @@ def test_fit_and_simplify(tmp_path: Path) -> None:
 
 def test_width_on_paper(tmp_path: Path, house: Sketch) -> None:
     source = write_sketch(house, tmp_path / "house.ndjson")
-    run(source, tmp_path / "house.svg", "--width-mm", 120)
-    assert 'width="120mm"' in (tmp_path / "house.svg").read_text()
+    run(source, tmp_path / "house.svg", "--width-mm", 100)
+    assert 'width="108mm"' in (tmp_path / "house.svg").read_text()
+    run(source, tmp_path / "page.svg", "--page", "A5", "--margin", 5)
+    assert 'width="148mm" height="210mm"' in (tmp_path / "page.svg").read_text()
 
 
 def test_filters(tmp_path: Path) -> None:

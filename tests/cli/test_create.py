@@ -14,7 +14,7 @@ from sketch_pix2seq.errors import FormatError, SettingsError
 from sketch_pix2seq.formats import write_sketch
 from sketch_pix2seq.sketch import Sketch
 
-QUICK = ["--samples", "2", "--candidates", "1", "--max-points", "8"]
+QUICK = ["--samples", "2", "--max-points", "8"]
 
 
 def parsed(line: str) -> Task:

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_pix2seq.data.batches import AugmentSettings, Batch, BatchSettings, Loader, collate, offset_scale
+from sketch_pix2seq.data.batches import (
+    AugmentSettings,
+    Batch,
+    BatchSettings,
+    Loader,
+    collate,
+    longest_rows,
+    offset_scale,
+)
 from sketch_pix2seq.data.store import Points, SketchSet, SketchSetWriter, Split
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.raster import RasterSpec, render
@@ -16,6 +24,7 @@ from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, row
 from sketch_pix2seq.sketch import Sketch
 from tests.conftest import random_sketch
 
+STILL = AugmentSettings(scale=0, drop=0, rotation=0, shear=0, damage=0, slip=0)
 SIZES = {"many": 90, "some": 30, "few": 6}
 
 
@@ -73,7 +82,7 @@ def test_first_stroke_that_is_a_dot_keeps_its_pen_up_from_the_first_point() -> N
 
 
 def test_ink_and_place_are_of_the_same_augmented_strokes(sketches: SketchSet) -> None:
-    batch = loader(sketches).batch(3)
+    batch = loader(sketches, augment=AugmentSettings(slip=0)).batch(3)
     begins = np.cumsum(batch.counts) - batch.counts
     for rank, rows in enumerate(unpacked(batch)):
         at = begins[: len(rows)] + rank
@@ -93,23 +102,90 @@ def test_augmentation_varies_shape_and_drops_inner_points_only(sketches: SketchS
     seeds = np.arange(40, dtype=np.uint64)
     spec, raster = SequenceSpec("centre", 1.0), RasterSpec()
     plain, _ = collate(points, spec, raster)
-    dropped, _ = collate(points, spec, raster, AugmentSettings(0, 0.5, 0, 0), seeds)
+    dropped, _ = collate(points, spec, raster, replace(STILL, drop=0.5), seeds)
     assert len(dropped.pen) < len(plain.pen)
     assert (dropped.pen == PEN_UP).sum() == (plain.pen == PEN_UP).sum()
     assert (dropped.pen == PEN_END).sum() == 40
-    still, _ = collate(points, spec, raster, AugmentSettings(0, 0, 0, 0), seeds)
+    still, _ = collate(points, spec, raster, STILL, seeds)
     np.testing.assert_allclose(still.offsets, plain.offsets, atol=1e-4)
-    moved, _ = collate(points, spec, raster, AugmentSettings(0.15, 0, 5, 0.1), seeds)
+    moved, _ = collate(points, spec, raster, replace(STILL, scale=0.15, rotation=5, shear=0.1), seeds)
     assert np.abs(moved.offsets - plain.offsets).mean() > 1
+
+
+@pytest.mark.parametrize(("settings", "bound"), [({"rotation": 5}, 5), ({"shear": 0.1}, np.rad2deg(np.arctan(0.1)))])
+def test_rotation_and_shear_are_at_most_what_is_asked(
+    sketches: SketchSet, settings: dict[str, float], bound: float
+) -> None:
+    """Angles of long offsets: in degrees, either way, and as far as the setting says."""
+    points, seeds = sketches.gather(range(60)), np.arange(60, dtype=np.uint64)
+    spec, raster = SequenceSpec("first", 1.0), RasterSpec()
+    plain, _ = collate(points, spec, raster, STILL, seeds)
+    turned, _ = collate(points, spec, raster, replace(STILL, refit=False, **settings), seeds)
+    far = np.flatnonzero(np.linalg.norm(plain.offsets, axis=1) > 60)
+    angles = [np.rad2deg(np.arctan2(*batch.offsets[far].T)) for batch in (turned, plain)]
+    change = (angles[0] - angles[1] + 180) % 360 - 180
+    assert 0.9 * bound < np.abs(change).max() < bound + 0.2
+    assert change.min() < -0.5 * bound
+    assert change.max() > 0.5 * bound
+
+
+def test_without_refit_strokes_keep_their_size_and_the_picture_is_of_the_sketch_as_it_was(sketches: SketchSet) -> None:
+    """Scaling alone: each offset of a sketch is stretched by the same two factors, 0.85 to 1.15."""
+    points, seeds = sketches.gather(range(60)), np.arange(60, dtype=np.uint64)
+    spec, raster = SequenceSpec("first", 1.0), RasterSpec()
+    plain, _ = collate(points, spec, raster)
+    scaled, _ = collate(points, spec, raster, replace(STILL, scale=0.15, refit=False), seeds)
+    refitted, _ = collate(points, spec, raster, replace(STILL, scale=0.15), seeds)
+    np.testing.assert_array_equal(scaled.ink, plain.ink)
+    assert (refitted.ink != plain.ink).any()
+    factors = []
+    for a, b in zip(unpacked(scaled), unpacked(plain), strict=True):
+        large = np.abs(b[:, :2]) > 20
+        ratios = [a[large[:, axis], axis] / b[large[:, axis], axis] for axis in (0, 1)]
+        assert all(ratio.std() < 1e-3 for ratio in ratios)
+        factors.append([ratio.mean() for ratio in ratios])
+    each = np.array(factors)
+    assert 0.85 <= each.min() < 0.87
+    assert 1.13 < each.max() <= 1.15
+    assert abs(np.corrcoef(each.T)[0, 1]) < 0.4
+    sides = [max(rows[:, :2].cumsum(0).max(0) - rows[:, :2].cumsum(0).min(0)) for rows in unpacked(scaled)]
+    assert max(sides) - min(sides) > 30
+
+
+def test_padding_fills_with_end_rows_that_count(sketches: SketchSet) -> None:
+    padded, plain = (loader(sketches, start="first", padding=p, augment=STILL).batch(2) for p in (True, False))
+    longest = loader(sketches, start="first").longest
+    assert padded.counts.tolist() == [8] * (longest + 1)
+    for a, b in zip(unpacked(padded), unpacked(plain), strict=True):
+        np.testing.assert_array_equal(a[: len(b)], b)
+        assert (a[len(b) :] == [0, 0, 0, 0, 1]).all()
+    valid = loader(sketches, training=False, padding=True).batch(0)
+    assert (valid.pen == PEN_END).sum() == len(valid.ink)
+
+
+def test_n_max_is_the_rows_of_the_longest_sketch(tmp_path: Path) -> None:
+    line = np.cumsum(np.ones((9, 2), np.float32), axis=0)
+    for name, strokes, first in (("line", (line,), 8), ("dot", (line[:1] + 30, line[:8]), 9)):
+        path = tmp_path / f"{name}.arrow"
+        with SketchSetWriter(path) as writer:
+            writer.add(Sketch(strokes, "a").fit(), "train")
+            writer.add(Sketch((line[:5],), "a").fit(), "train")
+        found = SketchSet.open(path)
+        for start, expected in (("centre", 9), ("first", first)):
+            one = loader(found, start=start, size=2)
+            assert one.longest == expected
+            assert len(one.batch(0).counts) <= expected + 1
+            spec = SequenceSpec(start)  # type: ignore[arg-type]
+            assert longest_rows(found, found.indices(), spec) == max(len(rows_of(s, spec)) - 1 for s in found)
 
 
 def test_the_pen_slips_and_comes_back_to_the_line(sketches: SketchSet) -> None:
     points = sketches.gather(range(40))
     seeds = np.arange(40, dtype=np.uint64)
     spec, raster = SequenceSpec("centre", 30.0), RasterSpec()
-    steady, _ = collate(points, spec, raster, AugmentSettings(0, 0, 0, 0), seeds)
+    steady, _ = collate(points, spec, raster, STILL, seeds)
     assert steady.drawn is steady.offsets
-    slips, _ = collate(points, spec, raster, AugmentSettings(0, 0, 0, 0, slip=4.0), seeds)
+    slips, _ = collate(points, spec, raster, replace(STILL, slip=4.0), seeds)
     np.testing.assert_array_equal(slips.ink, steady.ink)
     inside = slips.pen != PEN_END
     aims, aimed = (batch.before + batch.offsets * 30.0 for batch in (slips, steady))
@@ -200,7 +276,7 @@ def test_balanced_categories_repeat_nothing_before_all_came(sketches: SketchSet)
 
 def test_buckets_put_like_lengths_together(sketches: SketchSet) -> None:
     def spread(bucket: int) -> float:
-        one = loader(sketches, bucket=bucket, augment=AugmentSettings(0, 0, 0, 0))
+        one = loader(sketches, bucket=bucket, augment=STILL)
         return float(np.mean([1 - b.counts.sum() / (len(b.counts) * len(b.ink)) for b in one.stream(0, 15)]))
 
     assert spread(16) < 0.4 * spread(1)

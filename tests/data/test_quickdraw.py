@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import re
 import threading
+import time
 import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from email.message import Message
+from email.utils import formatdate
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -448,3 +452,43 @@ class TestStatuses:
         with pytest.raises(DownloadError, match="timed out"):
             download(["pig"], tmp_path, settings=settings(server, timeout=0.2, retries=0))
         silent.set()
+
+
+class TestWhole:
+    def test_without_a_checksum_every_member_is_checked(self, server: Server, tmp_path: Path) -> None:
+        data = bytearray(archive(0))
+        data[len(data) // 2] ^= 1
+        server.files["/bucket/sketchrnn/pig.npz"] = Remote(bytes(data))
+        with pytest.raises(DownloadError, match=r"are not a whole \.npz file"):
+            download(["pig"], tmp_path, settings=settings(server, retries=0))
+        assert not (tmp_path / "pig.npz").exists()
+
+    @pytest.mark.parametrize("broken", [b'{"a":', b"[1]", b"<html>", b'{"a":1}}'])
+    def test_without_a_checksum_every_line_is_checked(self, server: Server, tmp_path: Path, broken: bytes) -> None:
+        content = b'{"drawing":[]}\n' + broken + b'\n{"drawing":[]}\n'
+        server.files["/bucket/full/simplified/pig.ndjson"] = Remote(content)
+        with pytest.raises(DownloadError, match=r"are not a whole \.ndjson file"):
+            download(["pig"], tmp_path, settings=settings(server, retries=0, kind="simplified"))
+
+    def test_a_file_that_is_too_large_is_not_begun(self, server: Server, pig: Remote, tmp_path: Path) -> None:
+        with pytest.raises(DownloadError, match="the file has more than 1,000 bytes"):
+            download(["pig"], tmp_path, settings=settings(server, largest=1000))
+        assert not list(tmp_path.glob("*.npz*t"))
+
+    def test_two_at_once_on_one_file(self, server: Server, pig: Remote, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: download(["pig"], tmp_path, settings=settings(server)), range(4)))
+        assert found == [[tmp_path / "pig.npz"]] * 4
+        assert (tmp_path / "pig.npz").read_bytes() == archive(0)
+        assert leftovers(tmp_path) == []
+
+    @pytest.mark.parametrize(("told", "seconds"), [("7", 7.0), ("", 0.0), ("x" * 5000, 0.0), ("9" * 5000, 0.0)])
+    def test_retry_after(self, told: str, seconds: float) -> None:
+        headers = Message()
+        headers["Retry-After"] = told
+        assert quickdraw._retry_after(headers) == seconds
+
+    def test_retry_after_a_date(self) -> None:
+        headers = Message()
+        headers["Retry-After"] = formatdate(time.time() + 100, usegmt=True)
+        assert 90 < quickdraw._retry_after(headers) <= 100

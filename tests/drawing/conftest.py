@@ -8,66 +8,60 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from sketch_pix2seq.drawing.runtime import Posterior, Runtime
-from sketch_pix2seq.model.export import write_folder
+from sketch_pix2seq.model.export import write_flow, write_folder
+from sketch_pix2seq.model.flow import Flow
 from sketch_pix2seq.model.network import Network
-from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.model.settings import FlowSettings, ModelSettings
 from sketch_pix2seq.sequence import SequenceSpec
-from sketch_pix2seq.sketch import FloatArray
 
-TINY = {"z_size": 8, "encoder_size": 64, "decoder_size": 24, "mixtures": 3, "canvas_channels": 8}
+TINY = {"z_size": 8, "encoder_size": 64, "decoder_size": 24, "mixtures": 3, "canvas_channels": 8, "category_size": 4}
+PLAIN = {"unit_code": False, "noise": 0.0, "category_size": 0, "canvas": False, "attend": 0.0, "start": "first"}
 KINDS = {
-    "canvas": ModelSettings(**TINY),  # type: ignore[arg-type]
-    "glimpse": ModelSettings(glimpse=5, overview=7, **TINY),  # type: ignore[arg-type]
+    "default": ModelSettings(**TINY),  # type: ignore[arg-type]
+    "code": ModelSettings(**{**TINY, "attend": 0.0}),  # type: ignore[arg-type]
     "paper-hyper": ModelSettings(
         encoder="paper",
         decoder="hyper",
-        canvas=False,
-        start="first",
         sample_z=True,
         hyper_size=8,
         hyper_embedding=4,
-        **TINY,  # type: ignore[arg-type]
+        **{**TINY, **PLAIN},  # type: ignore[arg-type]
     ),
     "rnn-layer-norm": ModelSettings(
         encoder="rnn",
         decoder="layer_norm",
-        canvas=False,
-        start="first",
         sample_z=True,
-        **TINY,  # type: ignore[arg-type]
+        **{**TINY, **PLAIN},  # type: ignore[arg-type]
     ),
 }
+CATEGORIES = ("a", "b")
 
 
-class BlindRuntime:
-    """What scripted runtimes share: one thread, and nothing to see with."""
-
-    def workers(self: Runtime, drawings: int) -> list[Runtime]:
-        return [self]
-
-    def encode(self, ink: FloatArray) -> Posterior:
-        raise NotImplementedError
-
-    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> Posterior:
-        raise NotImplementedError
-
-
-def fixed_network(settings: ModelSettings) -> Network:
-    """A network whose weights depend on no library's random numbers."""
-    network = Network(settings, SequenceSpec(settings.start, 30.0))
-    for name, parameter in network.named_parameters():
+def fixed_weights(module: nn.Module) -> None:
+    """Weights that depend on no library's random numbers."""
+    for name, parameter in module.named_parameters():
         rng = np.random.default_rng(zlib.crc32(name.encode()))
         values = rng.normal(0, 1 / np.sqrt(max(1, parameter[0].numel())), tuple(parameter.shape))
         parameter.data = torch.from_numpy(values.astype(np.float32))
+
+
+def fixed_network(settings: ModelSettings) -> Network:
+    """A network with fixed weights, of two categories."""
+    network = Network(settings, SequenceSpec(settings.start, 30.0), len(CATEGORIES))
+    fixed_weights(network)
     return network
 
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model folder of each kind; those with codes of unit variance have a flow."""
     root = tmp_path_factory.mktemp("models")
-    return {
-        kind: write_folder(root / kind, fixed_network(settings), ["a", "b"], {"steps": 3})
-        for kind, settings in KINDS.items()
-    }
+    for kind, settings in KINDS.items():
+        write_folder(root / kind, fixed_network(settings), CATEGORIES, {"steps": 3})
+        if settings.unit_code:
+            flow = Flow(settings.z_size, len(CATEGORIES), FlowSettings(width=16, blocks=2))
+            fixed_weights(flow)
+            write_flow(root / kind, flow, {"steps": 5})
+    return {kind: root / kind for kind in KINDS}

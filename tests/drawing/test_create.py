@@ -32,12 +32,12 @@ from sketch_pix2seq.sheet import Cell
 from sketch_pix2seq.sketch import FloatArray, Sketch
 from tests.conftest import random_sketch
 
-SHORT = DrawSettings(max_points=12, candidates=2)
+SHORT = DrawSettings(max_points=12, freedom=0)
 
 
 @pytest.fixture(scope="module")
 def model(folders: dict[str, Path]) -> Model:
-    return load_model(folders["canvas"], threads=1)
+    return load_model(folders["code"], threads=1)
 
 
 @pytest.fixture
@@ -115,10 +115,12 @@ def test_hybrids(model: Model, house: Sketch, ball: Sketch) -> None:
     assert made.groups[0].name == "house-ball"
     both = made.groups[0].inputs[2].drawing
     assert isinstance(both, Sketch)
-    assert same(made.drawings, model.draw(both, 2, settings=SHORT))
-    only_first = hybrid(model, house, ball, 2, how="code", share=0, settings=SHORT)
-    assert same(only_first.drawings, model.draw(house, 2, settings=SHORT))
-    assert not same(only_first.drawings, hybrid(model, house, ball, 2, how="code", settings=SHORT).drawings)
+    code = model.encode_sketches([both])
+    assert same(made.drawings, model.draw_between(code, np.zeros(1, np.float32), 2, settings=SHORT)[0])
+    mixed = [hybrid(model, house, ball, 2, how="code", share=share, settings=SHORT).drawings for share in (0, 0.5)]
+    code, level = model.encode_sketches([house.fit()]), np.array([create.BETWEEN], np.float32)
+    assert same(mixed[0], model.draw_between(code, level, 2, settings=SHORT)[0])
+    assert not same(*mixed)
 
 
 def test_interpolation(model: Model, house: Sketch, ball: Sketch) -> None:
@@ -128,29 +130,16 @@ def test_interpolation(model: Model, house: Sketch, ball: Sketch) -> None:
     assert made.groups[0].captions == ("0 %", "33 %", "67 %", "100 %")
     again = interpolation(model, house, ball, 2, steps=4, settings=SHORT)
     assert same(made.drawings, again.drawings)
-    one_each = DrawSettings(max_points=12, candidates=1)
     first, last = model.encode_sketches([house.fit(), ball.fit()])
-    codes = latent.interpolate(first, last, 3)
-    plain = interpolation(model, house, ball, steps=3, settings=one_each)
-    assert same(plain.drawings, [row[0] for row in model.draw_codes(codes, 1, settings=one_each)])
-
-
-def test_the_way_kept_is_the_cheapest_of_all(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of candidates at (near, far from the code) that alternate in looks, the way that stays the same in looks wins."""
-    up = Sketch((np.array([[0, 0], [0, 9]], np.float32),), metadata={"ended": True})
-    flat = Sketch((np.array([[0, 0], [9, 0]], np.float32),), metadata={"ended": True})
-    cut_off = flat.with_(metadata={"ended": False})
-    codes = np.zeros((3, 2), np.float32)
-    far = {0: [1.0, 1.2], 1: [1.2, 1.0], 2: [1.0, 1.2]}
-    table = np.array([[[value, 0.0]] for row in far.values() for value in row], np.float32)[:, 0]
-    monkeypatch.setattr(Model, "encode_sketches", lambda self, sketches: table)
-    kept = create._smoothest(model, codes, [[up, flat], [up, flat], [up, flat]])
-    assert kept == [up, up, up]
-    assert create._smoothest(model, codes, [[up, cut_off], [cut_off, up], [cut_off, up]]) == [up, up, up]
+    codes, levels = latent.interpolate(first, last, 3), np.array([0, create.BETWEEN, 0], np.float32)
+    plain = interpolation(model, house, ball, steps=3, settings=SHORT)
+    assert same(plain.drawings, [row[0] for row in model.draw_between(codes, levels, settings=SHORT)])
 
 
 def test_analogy(model: Model, house: Sketch, ball: Sketch) -> None:
-    assert same(analogy(model, ball, ball, house, 2, settings=SHORT).drawings, model.draw(house, 2, settings=SHORT))
+    code, level = model.encode_sketches([house.fit()]), np.array([create.BETWEEN], np.float32)
+    expected = model.draw_between(code, level, 2, settings=SHORT)[0]
+    assert same(analogy(model, ball, ball, house, 2, settings=SHORT).drawings, expected)
     assert analogy(model, house, ball, house, 1, settings=SHORT).groups[0].name == "house-minus-ball-plus-house"
 
 
@@ -203,7 +192,6 @@ def test_what_cannot_be(model: Model, house: Sketch, tmp_path: Path) -> None:
         (lambda: hybrid(model, house, house, how="code", share=1.5), "0 to 1; got 1.5"),
         (lambda: hybrid(model, house, house, how="sideways"), "no hybrid 'sideways'"),  # type: ignore[arg-type]
         (lambda: interpolation(model, house, house, steps=1), "at least 2"),
-        (lambda: interpolation(model, house, house, 0), "samples must be at least 1"),
         (lambda: healing(model, []), "at least one picture"),
         (lambda: healing(model, [house], (0.1, 1.0)), "above 0 and below 1"),
         (lambda: altered(model, house, remove=[9]), "no stroke 9"),

@@ -12,7 +12,7 @@ import torch
 
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import OnnxRuntime, RuntimeName, TorchRuntime, start_rows
+from sketch_pix2seq.drawing.runtime import DrawingState, OnnxRuntime, RuntimeName, Told, TorchRuntime, start_rows
 from sketch_pix2seq.errors import ModelError, SettingsError
 from sketch_pix2seq.model.export import load_network
 from sketch_pix2seq.model.folder import CONFIG, DECODER, WEIGHTS, read_info
@@ -42,62 +42,85 @@ def test_onnx_and_torch_agree_row_by_row(folders: dict[str, Path], kind: str) ->
     assert all((spread is not None) == onnx.info.model.sample_z for spread in spreads)
     if spreads[0] is not None and spreads[1] is not None:
         np.testing.assert_allclose(spreads[0], spreads[1], atol=1e-5)
-    shown = ink if kind == "glimpse" else None
-    states = [onnx.start(codes[0], shown), torch_.start(codes[0], shown)]
+    told = Told.nothing(onnx.info, 3)._replace(level=np.array([0, 0.1, 0.4], np.float32), category=np.array([0, 1, 2]))
+    if kind == "default":
+        told = told._replace(picture=ink)
+    states = [onnx.start(codes[0], told), torch_.start(codes[0], told)]
     rows = start_rows(onnx.info, 3)
-    for _ in range(6):
-        (a, states[0]), (b, states[1]) = onnx.step(rows, states[0]), torch_.step(rows, states[1])
-        for name, x, y in zip(a._fields, a, b, strict=True):
-            np.testing.assert_allclose(x, y, atol=1e-4, err_msg=name)
-        rows = np.concatenate([rng.normal(0, 1, (3, 2)), np.eye(3)[rng.integers(0, 2, 3)]], axis=1).astype(np.float32)
+    for index in range(6):
+        chance, given = rng.random((3, 4)).astype(np.float32), rng.normal(size=(3, 5)).astype(np.float32)
+        control = np.array([[0.3, 0.7, 1, 0], [1, 1, 0, 0], [0.5, 1, 1, index % 2]], np.float32)
+        found = []
+        for i, runtime in enumerate((onnx, torch_)):
+            drawn, states[i] = runtime.draw_row(rows, states[i], chance, control, given)
+            found.append(drawn)
+        np.testing.assert_allclose(found[0].row, found[1].row, atol=1e-4)
+        np.testing.assert_allclose(found[0].log_density, found[1].log_density, atol=1e-3)
+        if index % 2:
+            np.testing.assert_array_equal(found[0].row[2], given[2])
+        assert found[0].row[1, 4] == 0, "it may not end"
+        rows = found[0].row
 
 
-def test_a_glimpse_changes_what_is_drawn_where_there_is_ink(folders: dict[str, Path]) -> None:
-    model = load_model(folders["glimpse"])
+def test_both_runtimes_have_the_same_flow(folders: dict[str, Path]) -> None:
+    onnx, torch_ = OnnxRuntime(folders["default"]), TorchRuntime.load(folders["default"])
+    rng = np.random.default_rng(0)
+    x, partial = (rng.normal(size=(4, size)).astype(np.float32) for size in (11, 8))
+    t, started = rng.random((4, 1)).astype(np.float32), np.array([[0], [1], [0], [1]], np.float32)
+    category = np.array([0, 1, 2, 2])
+    a, b = (runtime.velocity(x, t, category, partial, started) for runtime in (onnx, torch_))
+    np.testing.assert_allclose(a, b, atol=1e-5)
+    other = onnx.velocity(x, t, category, partial + 1, started)
+    assert np.allclose(a[[0, 2]], other[[0, 2]]), "nothing is started there"
+    assert not np.allclose(a[[1, 3]], other[[1, 3]])
+    with pytest.raises(ModelError, match="no flow"):
+        OnnxRuntime(folders["paper-hyper"]).velocity(x, t, category, partial, started)
+
+
+def test_a_picture_changes_what_is_drawn_where_there_is_ink(folders: dict[str, Path]) -> None:
+    model = load_model(folders["default"])
     sketches = [random_sketch(np.random.default_rng(k)).fit() for k in range(3)]
     ink, codes = model.ink_of(sketches), model.encode_sketches(sketches)
-    settings = DrawSettings(candidates=1, max_points=20)
+    settings = DrawSettings(max_points=20, proposals=1)
 
     def points(pictures: np.ndarray | None) -> np.ndarray:
         drawn = model.draw_codes(codes, pictures=pictures, settings=settings)
         return np.concatenate([drawing.points()[:5] for (drawing,) in drawn])
 
-    redrawn = model.draw_all(sketches, settings=settings)
-    np.testing.assert_array_equal(np.concatenate([d.points()[:5] for (d,) in redrawn]), points(ink))
+    followed = model.draw_all(sketches, settings=DrawSettings(max_points=20, proposals=1, freedom=0))
+    np.testing.assert_array_equal(np.concatenate([d.points()[:5] for (d,) in followed]), points(ink))
     np.testing.assert_array_equal(points(ink * 0), points(None))
     assert not np.allclose(points(ink)[:2], points(None)[:2])
     with pytest.raises(SettingsError, match=r"\(3, 48, 48\)"):
         model.draw_codes(codes, pictures=ink[:2])
 
 
-def test_state_follows_the_chosen_drawings(folders: dict[str, Path]) -> None:
-    runtime = OnnxRuntime(folders["canvas"])
-    codes = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
-    rows = start_rows(runtime.info, 4)
-    _, state = runtime.step(rows, runtime.start(codes))
-    whole, _ = runtime.step(rows, state)
-    part, _ = runtime.step(rows[:2], state.select(np.array([3, 1])))
-    np.testing.assert_allclose(part.mu_x, whole.mu_x[[3, 1]], atol=1e-6)
-
-
 @pytest.mark.parametrize("name", ["onnx", "torch"])
-def test_others_are_put_in_the_place_of_some(folders: dict[str, Path], name: RuntimeName) -> None:
-    runtime = load_model(folders["canvas"], runtime=name).runtime
+def test_states_are_selected_and_put_in_the_place_of_others(folders: dict[str, Path], name: RuntimeName) -> None:
+    runtime = load_model(folders["code"], runtime=name).runtime
     codes = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
-    rows = start_rows(runtime.info, 4)
-    expected, _ = runtime.step(rows[:2], runtime.start(codes[2:]))
-    _, state = runtime.step(rows[:2], runtime.start(codes[:2]))
-    state.put(np.array([1, 0]), runtime.start(codes[2:]))
-    found, _ = runtime.step(rows[:2], state)
-    np.testing.assert_allclose(found.mu_x, expected.mu_x[::-1], atol=1e-6)
+    rows, none = start_rows(runtime.info, 4), np.zeros((4, 4), np.float32)
+    control = np.ones((4, 4), np.float32) * [0, 0, 1, 0]
+
+    def row(state: DrawingState, n: int) -> tuple[np.ndarray, DrawingState]:
+        drawn, after = runtime.draw_row(rows[:n], state, none[:n], control[:n].astype(np.float32), rows[:n])
+        return drawn.row, after
+
+    _, state = row(runtime.start(codes, Told.nothing(runtime.info, 4)), 4)
+    whole, _ = row(state, 4)
+    part, _ = row(state.select(np.array([3, 1])), 2)
+    np.testing.assert_allclose(part, whole[[3, 1]], atol=1e-5)
+    kept = state.select(np.array([0, 1]))
+    kept.put(np.array([1, 0]), state, np.array([1, 0]))
+    np.testing.assert_allclose(row(kept, 2)[0], whole[:2], atol=1e-5)
 
 
 def test_a_folder_gives_the_network_back(folders: dict[str, Path]) -> None:
-    network, info = load_network(folders["canvas"])
-    assert info.model == KINDS["canvas"]
+    network, info = load_network(folders["default"])
+    assert info.model == KINDS["default"]
     assert info.categories == ("a", "b")
     assert info.training == {"steps": 3}
-    for name, value in fixed_network(KINDS["canvas"]).state_dict().items():
+    for name, value in fixed_network(KINDS["default"]).state_dict().items():
         torch.testing.assert_close(network.state_dict()[name], value.half().float(), msg=name)
 
 
@@ -113,7 +136,7 @@ def test_broken_folders_are_refused_with_one_line(folders: dict[str, Path], tmp_
     with pytest.raises(ModelError, match="no model folder"):
         load_model(tmp_path / "empty")
     for name in (DECODER, "start.onnx", "encoder.onnx"):
-        broken = copied(folders["canvas"], tmp_path / f"cut-{name}")
+        broken = copied(folders["default"], tmp_path / f"cut-{name}")
         (broken / name).write_bytes((broken / name).read_bytes()[:500])
         with pytest.raises(ModelError, match="not a graph") as caught:
             load_model(broken).draw(house)
@@ -121,7 +144,7 @@ def test_broken_folders_are_refused_with_one_line(folders: dict[str, Path], tmp_
         (broken / name).unlink()
         with pytest.raises(ModelError, match="incomplete"):
             load_model(broken).draw(house)
-    weights = copied(folders["canvas"], tmp_path / "weights")
+    weights = copied(folders["default"], tmp_path / "weights")
     (weights / WEIGHTS).write_bytes(b"no weights")
     with pytest.raises(ModelError, match="do not fit"):
         load_model(weights, runtime="torch")
@@ -139,7 +162,7 @@ def test_broken_folders_are_refused_with_one_line(folders: dict[str, Path], tmp_
 def test_a_configuration_of_another_make_is_refused(
     folders: dict[str, Path], tmp_path: Path, change: dict[str, object] | None, message: str
 ) -> None:
-    folder = copied(folders["canvas"], tmp_path / "model")
+    folder = copied(folders["default"], tmp_path / "model")
     content = json.loads((folder / CONFIG).read_text())
     (folder / CONFIG).write_text("{" if change is None else json.dumps({**content, **change}))
     with pytest.raises(ModelError, match=message):

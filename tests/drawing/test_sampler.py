@@ -1,253 +1,274 @@
+"""Rows follow the mixture; drawings do not depend on those beside them; the search lays ink where the picture has
+it."""
+
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy import stats
 
 from sketch_pix2seq.drawing import sampler
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import DrawingState, MixtureArrays, OnnxRuntime
-from sketch_pix2seq.drawing.sampler import SampleSettings, begin, draw_codes, draw_on
+from sketch_pix2seq.drawing.runtime import DrawingState, Posterior, Rows, Runtime, Told
+from sketch_pix2seq.drawing.sampler import SampleSettings, draw, ink_of_points, missing_ink, prefill
 from sketch_pix2seq.errors import PictureError, SettingsError, SketchError
-from sketch_pix2seq.evaluation.likelihood import likelihood
 from sketch_pix2seq.model.folder import ModelInfo
+from sketch_pix2seq.model.mixture import Mixture, log_density
+from sketch_pix2seq.model.sampling import sample_row
 from sketch_pix2seq.model.settings import ModelSettings
-from sketch_pix2seq.sequence import PEN_END, SequenceSpec, rows_of
+from sketch_pix2seq.raster import render
+from sketch_pix2seq.sequence import SequenceSpec, rows_of
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 from tests.conftest import random_sketch
-from tests.drawing.conftest import KINDS, BlindRuntime
+from tests.drawing.conftest import KINDS
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
 
-class Constant(BlindRuntime):
-    """A runtime whose mixture never changes: its samples must follow it."""
+# -- one row ----------------------------------------------------------------------------------------------
 
-    info = ModelInfo(ModelSettings(), SequenceSpec("centre", 1.0))
 
-    def __init__(self, pen: tuple[float, float, float]) -> None:
-        self.mixture = MixtureArrays(
-            *(
-                np.array([row], np.float32)
-                for row in (
-                    np.log([0.25, 0.75]),
-                    [1.0, -2.0],
-                    [0.5, 3.0],
-                    np.log([0.5, 2.0]),
-                    np.log([1.5, 0.3]),
-                    [0.6, -0.8],
-                    np.log(pen),
-                )
-            )
-        )
-        self.widths: list[int] = []
+def mixture_of(n: int, pen: tuple[float, float, float] = (0.6, 0.3, 0.1)) -> Mixture:
+    rows = (
+        np.log([0.25, 0.75]),
+        [1.0, -2.0],
+        [0.5, 3.0],
+        np.log([0.5, 2.0]),
+        np.log([1.5, 0.3]),
+        [0.6, -0.8],
+        np.log(pen),
+    )
+    return Mixture(*(torch.tensor(np.tile(row, (n, 1)), dtype=torch.float32) for row in rows))
 
-    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
-        return DrawingState((code,), (code,))
 
-    def step(self, rows: FloatArray, state: DrawingState) -> tuple[MixtureArrays, DrawingState]:
-        self.widths.append(len(rows))
-        return MixtureArrays(*(np.repeat(x, len(rows), axis=0) for x in self.mixture)), state
+def drawn_rows(n: int, tau: float, pen_tau: float, may_end: float = 1.0) -> np.ndarray:
+    chance = torch.from_numpy(np.random.default_rng(3).random((n, 4)).astype(np.float32))
+    control = [torch.full((n, 1), value) for value in (tau, pen_tau, may_end)]
+    return sample_row(mixture_of(n), chance, *control).numpy()
 
 
 @pytest.mark.parametrize("tau", [1.0, 0.25])
-def test_samples_follow_the_mixture_at_its_temperature(tau: float) -> None:
+def test_rows_follow_the_mixture_at_its_temperature(tau: float) -> None:
     """tau multiplies the variance and divides the logits of the Gaussians."""
-    runtime = Constant((0.6, 0.4 - 1e-9, 1e-9))
-    settings = SampleSettings(temperature=tau, pen_temperature=1.0, max_points=50)
-    drawings = draw_codes(runtime, np.zeros((800, 1), np.float32), range(800), settings)
-    rows = np.concatenate([d.to_stroke3()[1:] for d in drawings])
+    rows = drawn_rows(60_000, tau, 1.0)
     weights = np.array([0.25, 0.75]) ** (1 / tau)
     weights /= weights.sum()
     means, variances = np.array([[1.0, 0.5], [-2.0, 3.0]]), np.array([[0.25, 2.25], [4.0, 0.09]]) * tau
     expected = weights @ means
-    np.testing.assert_allclose(rows[:, :2].mean(axis=0), expected, atol=0.05)
+    np.testing.assert_allclose(rows[:, :2].mean(axis=0), expected, atol=0.04)
     spread = weights @ (variances + means**2) - expected**2
-    np.testing.assert_allclose(rows[:, :2].var(axis=0), spread, rtol=0.05)
+    np.testing.assert_allclose(rows[:, :2].var(axis=0), spread, rtol=0.04)
     covariances = np.array([0.6 * 0.5 * 1.5, -0.8 * 2.0 * 0.3]) * tau
     both = weights @ (covariances + means.prod(axis=1)) - expected.prod()
     assert np.cov(rows[:, :2].T)[0, 1] == pytest.approx(both, abs=0.05)
-    assert rows[:, 2].mean() == pytest.approx(0.4, abs=0.02)
 
 
-def test_pen_temperature_divides_the_pens_logits() -> None:
-    runtime = Constant((0.5, 0.3, 0.2))
-    settings = SampleSettings(temperature=0.2, pen_temperature=0.5, max_points=400)
-    drawings = draw_codes(runtime, np.zeros((3000, 1), np.float32), range(3000), settings)
-    sharp = np.array([0.5, 0.3, 0.2]) ** 2
-    ending = sharp[2] / sharp.sum()
-    assert np.mean([d.n_points for d in drawings]) == pytest.approx(1 / ending, rel=0.06)
-    assert all(d.metadata["ended"] for d in drawings)
-
-
-def test_finished_drawings_take_no_more_work_and_long_ones_are_cut() -> None:
-    runtime = Constant((0.5, 0.3, 0.2))
-    drawings = draw_codes(
-        runtime, np.zeros((100, 1), np.float32), range(100), SampleSettings(pen_temperature=1, max_points=10)
-    )
-    assert runtime.widths[0] == 100
-    assert runtime.widths == sorted(runtime.widths, reverse=True)
-    assert runtime.widths[-1] < 40
-    for drawing in drawings:
-        assert drawing.n_points <= 10
-        assert drawing.metadata["ended"] or drawing.n_points == 10
-    assert not all(d.metadata["ended"] for d in drawings)
-
-
-class Counting(Constant):
-    """Remembers how many codes were begun at a time."""
-
-    def __init__(self, pen: tuple[float, float, float]) -> None:
-        super().__init__(pen)
-        self.begun: list[int] = []
-
-    def start(self, code: FloatArray, picture: FloatArray | None = None) -> DrawingState:
-        self.begun.append(len(code))
-        return super().start(code)
-
-
-@pytest.mark.parametrize("each", [1, 3])
-def test_the_next_drawings_take_the_place_of_those_that_have_ended(monkeypatch: pytest.MonkeyPatch, each: int) -> None:
-    settings = SampleSettings(pen_temperature=1, max_points=30)
-    codes = np.arange(40, dtype=np.float32)[:, None]
-    together = draw_codes(Constant((0.5, 0.3, 0.2)), codes, range(40 * each), settings)
-    monkeypatch.setattr(sampler, "_IN_HAND", 12)
-    runtime = Counting((0.5, 0.3, 0.2))
-    drawings = draw_codes(runtime, codes, range(40 * each), settings)
-    assert drawings == together
-    steps = sum(drawing.n_points + bool(drawing.metadata["ended"]) for drawing in drawings)
-    assert max(runtime.widths) == 12
-    assert steps <= sum(runtime.widths) < 1.35 * steps + 12 * 30
-    assert 40 <= sum(runtime.begun) <= 44  # each code once, or little more
-
-
-def test_a_drawing_is_the_same_whatever_is_drawn_beside_it_and_by_how_many(folders: dict[str, Path]) -> None:
-    codes = np.random.default_rng(2).normal(size=(40, 8)).astype(np.float32)
-    settings = SampleSettings(0.5, 1.0, 20)
-    one, two = (OnnxRuntime(folders["canvas"], threads=threads) for threads in (1, 2))
-    assert (len(one.workers(40)), len(two.workers(40)), len(two.workers(8))) == (1, 2, 1)
-    drawings = draw_codes(one, codes, range(80), settings)
-    assert len(drawings) == 80
-    for x, y in zip(drawings, draw_codes(two, codes, range(80), settings), strict=True):
-        np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
-    alone = draw_codes(one, codes[10:11], [20, 21], settings)
-    for x, y in zip(alone, drawings[20:22], strict=True):
-        np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
-
-
-def test_no_codes_are_no_drawings() -> None:
-    assert draw_codes(Constant((0.5, 0.3, 0.2)), np.zeros((0, 1), np.float32), []) == []
-
-
-def rows_of_drawing(drawing: Sketch, info: ModelInfo) -> FloatArray:
-    """The model's own rows of a drawing that it made."""
-    middle = [[1, 0, -CANVAS_SIZE / 2], [0, 1, -CANVAS_SIZE / 2]]
-    first = info.sequence.start == "first"
-    rows = (drawing if first else drawing.transform(middle)).to_stroke5(implicit_origin=first)[:-1]
-    rows[:, :2] /= info.sequence.scale
-    return rows.astype(np.float32)
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_a_drawing_goes_on_from_its_own_rows(folders: dict[str, Path], kind: str) -> None:
-    """Given its first rows, the same code and seed finish the same drawing."""
-    runtime = load_model(folders[kind]).runtime
-    code = np.random.default_rng(1).normal(size=(1, 8)).astype(np.float32)
-    settings = SampleSettings(0.5, 1.0, 20)
-    (whole,) = draw_codes(runtime, code, [3], settings)
-    rows = rows_of_drawing(whole, runtime.info)
-    for given in (1, len(rows) // 2, len(rows)):
-        begun = begin(runtime, code, rows[None, :given])
-        (again,) = draw_on(runtime, begun, [3], settings)
-        assert [len(s) for s in again.strokes] == [len(s) for s in whole.strokes]
-        np.testing.assert_allclose(again.points(), whole.points(), atol=0.05)
-        assert again.metadata == whole.metadata
-
-
-def test_begun_drawings_do_not_depend_on_their_neighbours(folders: dict[str, Path]) -> None:
-    runtime = load_model(folders["canvas"]).runtime
-    rng = np.random.default_rng(0)
-    codes, rows = rng.normal(size=(5, 8)).astype(np.float32), np.zeros((5, 4, 5), np.float32)
-    rows[..., :2], rows[..., 2] = rng.normal(size=(5, 4, 2)), 1
-    settings = SampleSettings(1.0, 1.0, 30)
-    begun = begin(runtime, codes, rows)
-    together = draw_on(runtime, begun, range(5), settings)
-    for i in range(5):
-        alone = begin(runtime, codes[i : i + 1], rows[i : i + 1])
-        assert alone.log_likelihood[0] == pytest.approx(begun.log_likelihood[i], abs=1e-3)
-        for other in (alone, begun.select(np.array([i]))):
-            np.testing.assert_allclose(
-                draw_on(runtime, other, [i], settings)[0].points(), together[i].points(), atol=0.05
-            )
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_the_likelihood_of_given_rows_is_that_of_whole_sketches(
-    folders: dict[str, Path], house: Sketch, kind: str
-) -> None:
-    model = load_model(folders[kind])
-    rows = rows_of(house, model.info.sequence)
-    code = model.encode_sketches([house])
-    begun = begin(model.runtime, code, rows[None, :-1])
-    mixture, _ = model.runtime.step(rows[-2:-1], begun.state)
-    whole = likelihood(model, [house], glimpse=False)
-    expected = -float(whole.offset[0] + whole.pen[0]) - float(mixture.log_pen[0, PEN_END])
-    assert begun.log_likelihood[0] == pytest.approx(expected, rel=1e-4)
-
-
-def test_a_pen_that_is_down_lifts_as_often_as_the_model_says() -> None:
-    runtime = Constant((0.5, 0.3, 0.2))
-    rows = np.zeros((4000, 2, 5), np.float32)
-    rows[:, :, 2] = 1
-    settings = SampleSettings(temperature=0.2, pen_temperature=0.5, max_points=10)
-    begun = begin(runtime, np.zeros((4000, 1), np.float32), rows)
-    drawings = draw_on(runtime, begun, range(4000), settings)
-    lifted = np.mean([len(d.strokes[0]) == 2 and len(d) > 1 for d in drawings])
-    down, up, end = np.array([0.5, 0.3, 0.2]) ** 2 / np.sum(np.array([0.5, 0.3, 0.2]) ** 2)
-    assert lifted == pytest.approx(up / (up + down) * (1 - end), abs=0.03)
-    with pytest.raises(SettingsError, match="max_points"):
-        draw_on(runtime, begun, range(4000), SampleSettings(max_points=1))
+def test_the_pen_has_its_own_temperature_and_may_be_kept_from_ending() -> None:
+    pens = np.array([0.6, 0.3, 0.1])
+    for tau in (1.0, 0.5):
+        expected = pens ** (1 / tau) / (pens ** (1 / tau)).sum()
+        np.testing.assert_allclose(drawn_rows(60_000, 0.2, tau)[:, 2:].mean(axis=0), expected, atol=0.01)
+    kept = drawn_rows(20_000, 0.2, 1.0, may_end=0.0)[:, 2:].mean(axis=0)
+    np.testing.assert_allclose(kept, [2 / 3, 1 / 3, 0], atol=0.015)
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:
-    runtime = Constant((0.6, 0.3, 0.1))
-    (drawing,) = draw_codes(runtime, np.zeros((1, 1), np.float32), [5], SampleSettings(0.0, 0.0, 4))
-    np.testing.assert_allclose(np.diff(drawing.points(), axis=0), [[-2, 3]] * 3, atol=1e-5)
+    np.testing.assert_allclose(drawn_rows(5, 0.0, 0.0), np.tile([-2, 3, 1, 0, 0], (5, 1)), atol=1e-5)
 
 
-def test_a_drawing_does_not_depend_on_its_neighbours(folders: dict[str, Path]) -> None:
-    runtime = load_model(folders["canvas"]).runtime
-    codes = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
-    settings = SampleSettings(1.0, 1.0, 40)
-    together = draw_codes(runtime, codes, range(6), settings)
-    alone = [draw_codes(runtime, codes[i : i + 1], [i], settings)[0] for i in range(6)]
-    for a, b in zip(together, alone, strict=True):
-        assert [len(s) for s in a.strokes] == [len(s) for s in b.strokes]
-        np.testing.assert_allclose(a.points(), b.points(), atol=0.05)
+def test_densities_are_those_of_scipy() -> None:
+    rows = drawn_rows(20, 1.0, 1.0)
+    ours = log_density(mixture_of(20), torch.from_numpy(rows[:, :2])).numpy()
+    total = np.zeros(20)
+    for weight, mean, deviation, rho in (
+        (0.25, (1.0, 0.5), (0.5, 1.5), 0.6),
+        (0.75, (-2.0, 3.0), (2.0, 0.3), -0.8),
+    ):
+        x, y = deviation
+        covariance = [[x * x, rho * x * y], [rho * x * y, y * y]]
+        total += weight * stats.multivariate_normal(mean, covariance).pdf(rows[:, :2])
+    np.testing.assert_allclose(ours, np.log(total), atol=1e-3)
+
+
+# -- drawings ---------------------------------------------------------------------------------------------
+
+
+class Scripted:
+    """A runtime that draws the strokes of a script: the proposal k of a drawing's stroke s is ``script[s][k]``.
+
+    Its state is how many rows are drawn; strokes are stroke-3 rows in canvas units from the pen's place.
+    """
+
+    info = ModelInfo(ModelSettings(), SequenceSpec("centre", 1.0), ("a",))
+
+    def __init__(self, choose: object) -> None:
+        self.choose = choose
+        self.widths: list[int] = []
+
+    def start(self, code: FloatArray, told: Told) -> DrawingState:
+        return DrawingState((code,), (np.zeros((len(code), 1), np.float32),))
+
+    def draw_row(
+        self, rows: FloatArray, state: DrawingState, chance: FloatArray, control: FloatArray, given: FloatArray
+    ) -> tuple[Rows, DrawingState]:
+        self.widths.append(len(rows))
+        out = np.zeros((len(rows), 5), np.float32)
+        for i, number in enumerate(state.moving[0][:, 0]):
+            out[i] = self.choose(int(number), float(chance[i, 0]), control[i])  # type: ignore[operator]
+        forced = control[:, 3] > 0
+        out[forced] = given[forced]
+        return Rows(out, np.zeros((len(rows), 2), np.float32)), DrawingState(state.fixed, (state.moving[0] + 1,))
+
+    def workers(self, drawings: int) -> list[Runtime]:
+        return [self]
+
+    def encode(self, ink: FloatArray) -> Posterior:
+        raise NotImplementedError
+
+    def encode_rows(self, rows: FloatArray, lengths: np.ndarray) -> Posterior:
+        raise NotImplementedError
+
+    def velocity(self, *_: object) -> FloatArray:
+        raise NotImplementedError
+
+
+def scripted(runtime: Scripted, n: int, **more: object) -> list[Sketch]:
+    settings = more.pop("settings", SampleSettings())
+
+    def begin(runtime: Runtime, chosen: np.ndarray) -> DrawingState:
+        return runtime.start(np.zeros((len(chosen), 1), np.float32), Told.nothing(Scripted.info, len(chosen)))
+
+    return draw(runtime, begin, range(n), settings, **more)  # type: ignore[arg-type]
+
+
+def down(x: float, y: float) -> list[float]:
+    return [x, y, 1, 0, 0]
+
+
+def up(x: float, y: float) -> list[float]:
+    return [x, y, 0, 1, 0]
+
+
+END = [0.0, 0.0, 0, 0, 1]
+
+
+def test_drawings_end_or_are_cut_off() -> None:
+    def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
+        return END if chance < 0.1 and control[2] else down(1, 1)
+
+    runtime = Scripted(choose)
+    drawings = scripted(runtime, 100, settings=SampleSettings(max_points=12))
+    for drawing in drawings:
+        assert 1 <= drawing.n_points <= 12
+        assert drawing.metadata["ended"] or drawing.n_points == 12
+    assert any(d.metadata["ended"] for d in drawings)
+    assert not all(d.metadata["ended"] for d in drawings)
+    assert runtime.widths == sorted(runtime.widths, reverse=True), "finished drawings take no more work"
+    assert runtime.widths[-1] < 60
+
+
+LINE = [up(-100, 0), down(0, -100), up(200, 0)]
+
+
+def test_the_search_lays_its_strokes_where_the_picture_has_ink() -> None:
+    """Of two strokes that are proposed equally often the one on the picture's line is drawn, and then it ends."""
+    picture = render(
+        Sketch((np.array([[0, 127], [255, 127]], np.float32), np.array([[127, 0], [127, 255]], np.float32))),
+        Scripted.info.model.raster,
+    )
+    along = [down(-127, 0), up(254, 0)]
+
+    def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
+        if number >= 4:
+            return END if control[2] else up(5, 5)
+        if number >= 2:  # the second stroke: from the right end to the top, to the bottom
+            return [down(-127, -127), up(0, 254)][number - 2]
+        return along[number] if chance < 0.5 else [down(-90, -127), up(0, 254)][number]
+
+    shown = np.repeat(picture[None].astype(np.float32) / 255, 20, axis=0)
+    searched = scripted(Scripted(choose), 20, pictures=shown, settings=SampleSettings(proposals=8))
+    plain = scripted(Scripted(choose), 20)
+    on_line = [np.ptp(d.strokes[0][:, 0]) > 200 and np.ptp(d.strokes[0][:, 1]) < 10 for d in searched]
+    assert np.mean(on_line) == 1
+    assert np.mean([np.ptp(d.strokes[0][:, 1]) < 10 for d in plain]) < 0.9
+    assert all(d.metadata["ended"] for d in searched)
+
+
+def test_ink_and_what_is_missing() -> None:
+    points = np.array([[-100, 0, 0], [200, 0, 1], [-200, 50, 0], [200, 0, 1]], np.float32)
+    info = Scripted.info
+    whole, second = ink_of_points(points, info), ink_of_points(points, info, 2)
+    assert second.sum() == pytest.approx(whole.sum() / 2, rel=0.1)
+    assert ink_of_points(points, info, 4).sum() == 0
+    assert missing_ink(whole, whole) == 0
+    assert missing_ink(whole, whole - second) == pytest.approx(float(np.square(second).sum()), rel=0.05)
+    shifted = np.roll(whole, 1, axis=0)
+    assert missing_ink(whole, shifted) == 0, "a pixel beside counts as there"
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_drawing_does_not_depend_on_its_neighbours_or_threads(folders: dict[str, Path], kind: str) -> None:
+    one, two = (load_model(folders[kind], threads=threads) for threads in (1, 2))
+    rng = np.random.default_rng(0)
+    sketches = [random_sketch(rng) for _ in range(20)]
+    settings = DrawSettings(temperature=1.0, pen_temperature=1.0, max_points=20, freedom=0)
+    together = one.draw_all(sketches, 2, seed=3, settings=settings)
+    assert [len(x.runtime.workers(40)) for x in (one, two)] == [1, 2]
+    for other in (
+        two.draw_all(sketches, 2, seed=3, settings=settings),
+        [one.draw(s, 2, seed=3, settings=settings) for s in sketches],
+    ):
+        for a, b in zip(together, other, strict=True):
+            for x, y in zip(a, b, strict=True):
+                assert [len(s) for s in x.strokes] == [len(s) for s in y.strokes]
+                np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
+    assert one.draw_all([], 1) == []
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_drawing_continues_from_its_own_strokes(folders: dict[str, Path], house: Sketch, kind: str) -> None:
+    """Strokes handed over leave the decoder as drawing them did."""
+    runtime = load_model(folders[kind]).runtime
+    rows = rows_of(house, runtime.info.sequence)[None, :-1]
+    code = np.random.default_rng(5).normal(size=(1, 8)).astype(np.float32)
+    told = Told.nothing(runtime.info, 1)
+    density, state = prefill(runtime, runtime.start(code, told), rows)
+    _, half = prefill(runtime, runtime.start(code, told), rows[:, :4])
+    rest = np.zeros((1, 4), np.float32)
+    control, previous = np.array([[1, 1, 1, 1]], np.float32), np.ascontiguousarray(rows[:, 3])
+    for index in range(4, rows.shape[1]):
+        given = np.ascontiguousarray(rows[:, index])
+        drawn, half = runtime.draw_row(previous, half, rest, control, given)
+        np.testing.assert_allclose(drawn.log_density[0], density[0, index], atol=1e-3)
+        previous = given
+    for a, b in zip(half.moving, state.moving, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-4)
+    with pytest.raises(SettingsError, match="max_points"):
+        draw(runtime, lambda r, c: state, [1], SampleSettings(max_points=2), given=rows)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_golden_drawing(folders: dict[str, Path], house: Sketch, kind: str) -> None:
     """Fixed weights, picture and seed give fixed strokes. SPX_GOLDEN=write in the environment renews them."""
-    import os
-
-    settings = DrawSettings(temperature=0.7, pen_temperature=1.0, max_points=12, candidates=2)
+    settings = DrawSettings(temperature=0.7, pen_temperature=1.0, max_points=12, freedom=0)
     drawing = load_model(folders[kind]).draw(house, seed=7, settings=settings)[0]
     found = [stroke.round(2).tolist() for stroke in drawing.strokes]
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("SPX_GOLDEN") == "write":
-        GOLDEN.write_text(json.dumps({**golden, kind: found}, indent=1))
+        GOLDEN.write_text(json.dumps({**{k: v for k, v in golden.items() if k in KINDS}, kind: found}, indent=1))
     expected = found if os.environ.get("SPX_GOLDEN") == "write" else golden[kind]
     assert [len(s) for s in found] == [len(s) for s in expected]
     np.testing.assert_allclose(np.concatenate(found), np.concatenate(expected), atol=0.1)
 
 
 def test_same_seed_same_strokes_other_seed_others(folders: dict[str, Path], house: Sketch) -> None:
-    model = load_model(folders["canvas"])
+    model = load_model(folders["default"])
     settings = DrawSettings(temperature=1.0, max_points=20)
     first, again, other = (model.draw(house, 3, seed=s, settings=settings) for s in (1, 1, 2))
     assert first == again
@@ -255,58 +276,54 @@ def test_same_seed_same_strokes_other_seed_others(folders: dict[str, Path], hous
     assert first[0] != first[1]
 
 
-def test_many_at_once_are_those_one_by_one(folders: dict[str, Path]) -> None:
-    model = load_model(folders["canvas"])
-    rng = np.random.default_rng(4)
-    sketches = [random_sketch(rng) for _ in range(5)]
-    settings = DrawSettings(temperature=0.5, max_points=15, candidates=2)
-    done: list[int] = []
-    together = model.draw_all(sketches, 2, seed=3, settings=settings, on_progress=done.append)
-    assert sum(done) == 5
-    for sketch, drawings in zip(sketches, together, strict=True):
-        alone = model.draw(sketch, 2, seed=3, settings=settings)
-        for a, b in zip(drawings, alone, strict=True):
-            np.testing.assert_allclose(a.points(), b.points(), atol=0.05)
-
-
-def test_candidates_keep_the_nearest_that_ended(folders: dict[str, Path], house: Sketch) -> None:
-    model = load_model(folders["canvas"])
-    settings = DrawSettings(temperature=1.0, pen_temperature=1.0, max_points=30, candidates=1)
-    every = model.draw(house, 8, seed=3, settings=settings)
-    (best,) = model.draw(house, 1, seed=3, settings=replace(settings, candidates=8))
-    target = model.encode_sketches([house])
-    ended = [d for d in every if d.metadata["ended"]] or every
-    far = [float(np.square(model.encode_sketches([d]) - target).mean()) for d in ended]
-    np.testing.assert_allclose(best.points(), ended[int(np.argmin(far))].points(), atol=0.05)
-
-
 def test_pictures_arrays_and_sketches_are_taken(folders: dict[str, Path], house: Sketch, tmp_path: Path) -> None:
-    model = load_model(folders["canvas"])
-    path = house.save(tmp_path / "house.png")
-    settings = DrawSettings(max_points=5, candidates=1)
     from PIL import Image
 
+    model = load_model(folders["default"])
+    path = house.save(tmp_path / "house.png")
+    settings = DrawSettings(max_points=5)
     array = np.asarray(Image.open(path).convert("L"))
     assert model.draw(path, settings=settings) == model.draw(array, settings=settings)
     assert len(model.draw(house, 4, settings=settings)) == 4
-    np.testing.assert_allclose(model.encode([path]), model.encode([house]), atol=0.35)
 
 
 def test_what_cannot_be_drawn_is_refused(folders: dict[str, Path], house: Sketch) -> None:
-    model = load_model(folders["canvas"])
+    model = load_model(folders["default"])
     with pytest.raises(PictureError):
         model.draw(np.full((50, 50), 255, np.uint8))
     with pytest.raises(SketchError):
         model.draw(Sketch(()))
     with pytest.raises(SettingsError):
         model.draw(house, 0)
-    for wrong in ({"temperature": -1}, {"candidates": 0}, {"max_points": 0}, {"pen_temperature": -0.1}):
+    for wrong in (
+        {"temperature": -1},
+        {"proposals": 0},
+        {"max_points": 0},
+        {"pen_temperature": -0.1},
+        {"freedom": 1.5},
+        {"guidance": -1},
+    ):
         with pytest.raises(SettingsError):
             DrawSettings(**wrong)
 
 
 def test_an_rnn_encoder_draws_pictures_too(folders: dict[str, Path], house: Sketch) -> None:
     a, b = (load_model(folders["rnn-layer-norm"], runtime=r) for r in ("onnx", "torch"))
-    settings = DrawSettings(max_points=10, candidates=1)
+    settings = DrawSettings(max_points=10)
     for x, y in zip(a.draw(house, 2, settings=settings), b.draw(house, 2, settings=settings), strict=True):
         np.testing.assert_allclose(x.points(), y.points(), atol=0.05)
+
+
+def test_the_rounds_of_a_stroke_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every proposal is poor, the best of a few rounds is taken."""
+
+    def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
+        return END if number and control[2] else up(40 * chance, -60)
+
+    monkeypatch.setattr(sampler, "ROUNDS", 3)
+    picture = render(Sketch((np.array([[0, 0], [255, 0]], np.float32),)), Scripted.info.model.raster)
+    runtime = Scripted(choose)
+    (drawing,) = scripted(runtime, 1, pictures=picture[None] / np.float32(255), settings=SampleSettings(max_points=6))
+    assert drawing.n_points <= 6
+    assert len(runtime.widths) <= 6 * 3 + 3
+    assert np.abs(drawing.points()).max() < 4 * CANVAS_SIZE

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from sketch_pix2seq.data.store import SketchSetWriter
 from sketch_pix2seq.evaluation.settings import ClassifierSettings
+from sketch_pix2seq.model.network import Network
+from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sketch import Sketch
 
+SMALL = {"z_size": 8, "encoder_size": 64, "decoder_size": 24, "mixtures": 3, "canvas_channels": 8}
+TINY = {
+    "attends": ModelSettings(**SMALL, category_size=4),  # type: ignore[arg-type]
+    "sampled": ModelSettings(
+        encoder="paper", canvas=False, attend=0.0, noise=0.0, category_size=0, unit_code=False, sample_z=True,
+        start="first", **SMALL,  # type: ignore[arg-type]
+    ),
+}  # fmt: skip
+"""Networks that attend to the picture, and of the paper with a sampled z."""
 QUICK = ClassifierSettings(steps=80, batch=32, width=8, warmup=5, average=0.8)
+
+
+def fixed_network(settings: ModelSettings, categories: int = 2) -> Network:
+    """A network whose weights depend on no library's random numbers."""
+    network = Network(settings, SequenceSpec(settings.start, 30.0), categories)
+    for name, parameter in network.named_parameters():
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        values = rng.normal(0, 1 / np.sqrt(max(1, parameter[0].numel())), tuple(parameter.shape))
+        parameter.data = torch.from_numpy(values.astype(np.float32))
+    return network
 
 
 def ring(rng: np.random.Generator) -> Sketch:

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
+from sketch_pix2seq.drawing.recognition import Classifier, load_classifier
 from sketch_pix2seq.errors import ModelError, SettingsError
 from sketch_pix2seq.evaluation.classifier import SketchClassifier, Step, train_classifier
-from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.model.export import save_graph
 from sketch_pix2seq.raster import ink_of
 from tests.evaluation.conftest import QUICK, cross, ring

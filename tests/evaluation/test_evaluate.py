@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -12,31 +13,48 @@ import pytest
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.drawing.recognition import Classifier, load_classifier
 from sketch_pix2seq.errors import DataError, FormatError
 from sketch_pix2seq.evaluation.evaluate import evaluate
-from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
-from sketch_pix2seq.evaluation.results import Estimate, Evaluation, load_evaluation, save_evaluation
+from sketch_pix2seq.evaluation.results import (
+    ANOTHER_PERSON,
+    TRACED,
+    Estimate,
+    Evaluation,
+    load_evaluation,
+    save_evaluation,
+)
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 from sketch_pix2seq.model.export import write_folder
 from sketch_pix2seq.sketch import FloatArray, Sketch
-from tests.drawing.conftest import KINDS, fixed_network
+from tests.evaluation.conftest import TINY, fixed_network
 
-SETTINGS = EvaluateSettings(temperatures=(0.1, 1.0), samples=2, inputs=6, turing=False, candidates=1)
+SETTINGS = EvaluateSettings(samples=2, inputs=12, varied=4, pixel_test=False)
 
 
 @pytest.fixture(scope="session")
 def shapes_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows rings and crosses by name alone: its weights are noise."""
     folder = tmp_path_factory.mktemp("shapes-model") / "model"
-    return write_folder(folder, fixed_network(KINDS["canvas"]), ["cross", "ring"], {"steps": 3})
+    return write_folder(folder, fixed_network(TINY["attends"]), ["cross", "ring"], {"steps": 3})
 
 
 class Copyist(Model):
-    """Draws every sketch as it is."""
+    """Draws every sketch as it is, and keeps account of what it was asked."""
+
+    asked: list[tuple[int, int, DrawSettings]]
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """With the encoder of a model folder."""
+        copyist = cls(load_model(folder).runtime)
+        copyist.asked = []
+        return copyist
 
     def draw_all(
         self, sources: Sequence[object], samples: int = 1, *, settings: DrawSettings = DrawSettings(), **_: object
     ) -> list[list[Sketch]]:
+        self.asked.append((len(sources), samples, settings))
         drawn = [source for source in sources if isinstance(source, Sketch)]
         return [[sketch.with_(metadata={"ended": True})] * samples for sketch in drawn]
 
@@ -74,46 +92,79 @@ def test_every_figure_of_a_model_that_cannot_draw(found: Evaluation) -> None:
     assert found.losses.l_r.value == pytest.approx(
         found.losses.nats_point.value * (30 * 14 + 30 * 4) / 60 / 14, rel=1e-6
     )
-    assert [at.temperature for at in found.temperatures] == [0.1, 1.0]
-    assert all(at.variety.value > 0 for at in found.temperatures)
+    # This model has no flow, so that it draws at freedom 0 alone.
+    assert [row.name for row in found.likeness] == ["freedom 0", TRACED, ANOTHER_PERSON]
+    model, traces, people = found.likeness
+    assert {row.inputs for row in found.likeness} == {12}
+    assert model.variety is not None
+    assert model.variety.value > 0
+    assert people.variety is None
+    assert traces.f1.value > 0.9 > people.f1.value > model.f1.value
+    assert people.top1 is not None
+    assert people.top1.value == 1.0
+    assert all(row.stroke_test is not None and row.pixel_test is None for row in found.likeness)
     assert [at.damage for at in found.healing] == [0.1, 0.3, 0.5]
-    assert all(at.gallery == 60 and at.retrieved.n == 6 for at in found.healing)
-    assert found.turing is None
+    assert all(at.gallery == 60 and at.retrieved.n == 12 for at in found.healing)
     assert found.strokes
 
 
 def test_a_perfect_copyist(shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]) -> None:
-    copyist = Copyist(load_model(shapes_model).runtime)
-    settings = replace(SETTINGS, temperatures=(0.2,))
-    found = evaluate(copyist, SketchSet.open(shapes), settings, classifier=load_classifier(quick_classifier[0]))
+    copyist = Copyist.of(shapes_model)
+    found = evaluate(copyist, SketchSet.open(shapes), SETTINGS, classifier=load_classifier(quick_classifier[0]))
     assert found.redrawn == found.people
     assert found.rec_difference == Estimate(0.0, 0.0, 0.0, 60)
     assert found.retrieval is not None
     assert found.retrieval.at["1"].value == 1.0
     assert found.distribution is not None
     assert found.distribution.fid.value == found.distribution.fid_people.value
-    assert found.temperatures[0].variety.value == 0
+    # One pass for every figure that can share it, and one more drawing of each of four inputs, for variety.
+    assert [(inputs, samples) for inputs, samples, _ in copyist.asked] == [(60, 1), (4, 1)]
+    copies = found.likeness[0]
+    assert copies.variety is not None
+    assert copies.variety.value == 0
+    assert copies.f1.value == 1
+    assert copies.direction is not None
+    assert copies.direction.value == 1
     assert all(statistic.distance.value == 0 for statistic in found.strokes)
 
 
-def test_the_same_seed_gives_the_same_figures(
-    found: Evaluation, shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
+def test_a_model_with_a_flow_is_asked_at_every_freedom(
+    shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
 ) -> None:
+    copyist = Copyist.of(shapes_model)
+    copyist.has_flow = True
+    settings = replace(SETTINGS, freedoms=(0.0, 0.5), damages=(), scale=False)
     classifier = load_classifier(quick_classifier[0])
-    again = evaluate(load_model(shapes_model), SketchSet.open(shapes), SETTINGS, name="noise", classifier=classifier)
-    assert replace(again, seconds=0.0) == replace(found, seconds=0.0)
+    found = evaluate(copyist, SketchSet.open(shapes), settings, classifier=classifier)
+    assert [row.freedom for row in found.likeness] == [0.0, 0.5]
+    asked = [(inputs, settings.freedom) for inputs, _, settings in copyist.asked]
+    assert asked == [(60, 0.0), (4, 0.0), (12, 0.5), (4, 0.5)]
+
+
+def test_the_same_seed_gives_the_same_figures(
+    shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
+) -> None:
+    settings = replace(SETTINGS, limit=10, inputs=10)
+    model, classifier, sketches = load_model(shapes_model), load_classifier(quick_classifier[0]), SketchSet.open(shapes)
+    first, second, other = (
+        replace(evaluate(model, sketches, replace(settings, seed=seed), classifier=classifier), seconds=0.0)
+        for seed in (0, 0, 1)
+    )
+    assert first == second
+    assert replace(other, seed=0) != first
 
 
 def test_a_limit_is_spread_over_the_categories(
     shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float]
 ) -> None:
-    limited = replace(SETTINGS, limit=7, temperatures=())
+    limited = replace(SETTINGS, limit=7, inputs=0)
     classifier = load_classifier(quick_classifier[0])
-    found = evaluate(load_model(shapes_model), SketchSet.open(shapes), limited, classifier=classifier)
+    found = evaluate(Copyist.of(shapes_model), SketchSet.open(shapes), limited, classifier=classifier)
     assert found.sketches == 7
     assert found.people is not None
     assert sorted(estimate.n for estimate in found.people.by_category.values()) == [3, 4]
-    assert found.temperatures == ()
+    assert found.likeness == ()
+    assert found.healing == ()
 
 
 def test_healing_that_gives_back_the_whole_sketch(
@@ -131,8 +182,8 @@ def test_healing_that_gives_back_the_whole_sketch(
             assert np.abs(codes - whole[near]).max() > 0
             return [[replace(people[i], metadata={"ended": True})] for i in near]
 
-    healer = Healer(load_model(shapes_model).runtime)
-    settings = replace(SETTINGS, temperatures=(), damages=(0.1,), inputs=20)
+    healer = Healer.of(shapes_model)
+    settings = replace(SETTINGS, freedoms=(), damages=(0.1,), inputs=20)
     found = evaluate(healer, sketches, settings, classifier=load_classifier(quick_classifier[0]))
     (healed,) = found.healing
     assert (healed.damage, healed.gallery, healed.retrieved.n) == (0.1, 60, 20)
@@ -153,12 +204,12 @@ class Stranger(Classifier):
 def test_categories_that_the_classifier_does_not_know(
     shapes: Path, shapes_model: Path, quick_classifier: tuple[Path, float], names: tuple[str, ...], rec: int | None
 ) -> None:
-    settings = replace(SETTINGS, temperatures=(0.5,))
     stranger = Stranger(quick_classifier[0], names)
-    found = evaluate(load_model(shapes_model), SketchSet.open(shapes), settings, classifier=stranger)
+    settings = replace(SETTINGS, damages=())
+    found = evaluate(Copyist.of(shapes_model), SketchSet.open(shapes), settings, classifier=stranger)
     if rec is None:
         assert found.people is None
-        assert found.temperatures[0].top1 is None
+        assert found.likeness[0].top1 is None
     else:
         assert found.people is not None
         assert found.people.top1.n == rec

@@ -11,7 +11,7 @@ import pytest
 
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.errors import DataError, FileError, FormatError, SettingsError
-from sketch_pix2seq.evaluation import experiments
+from sketch_pix2seq.evaluation import reproduce as reproduce_room
 from sketch_pix2seq.evaluation.experiments import (
     CONTENDERS,
     PUBLISHED_STEPS,
@@ -20,10 +20,10 @@ from sketch_pix2seq.evaluation.experiments import (
     choose_experiments,
     kl_at_the_end,
     load_plan,
-    reproduce,
     training_settings,
 )
 from sketch_pix2seq.evaluation.report import write_report
+from sketch_pix2seq.evaluation.reproduce import reproduce
 from sketch_pix2seq.recipes.catalogue import load_recipe
 from tests.evaluation.fakes import Fakes, write_set
 
@@ -129,7 +129,7 @@ def test_a_dear_evaluation_gives_up_its_costly_parts_first(seven: Path, tmp_path
         reproduce(seven, tmp_path / str(cost), SETTINGS, engine=Fakes(a_sketch=cost).engine)
         for cost in (0.005, 0.03, 0.2)
     ]
-    assert [(plan.turing, plan.crossed) for plan in plans] == [(True, True), (False, False), (False, False)]
+    assert [(plan.likeness, plan.crossed) for plan in plans] == [(True, True), (False, False), (False, False)]
     assert plans[0].sketches > plans[1].sketches >= plans[2].sketches >= 20
 
 
@@ -193,14 +193,14 @@ def test_speed_is_measured_and_the_model_of_a_run_is_loaded(tmp_path: Path) -> N
 
     data = write_set(tmp_path / "set.arrow", {"cat": 20, "dog": 20})
     settings = tiny_settings(steps=2, validate_every=2)
-    speed = experiments._measure(data, tmp_path / "probe", settings, 0.01)
+    speed = reproduce_room._measure(data, tmp_path / "probe", settings, 0.01)
     assert 0 < speed.seconds_a_point < 1
     assert 0 < speed.start_seconds < 60
     run = tmp_path / "run"
     lines: list[Any] = []
-    experiments._train(data, run, settings, lines.append)
+    reproduce_room._train(data, run, settings, lines.append)
     assert lines[-1].step == 2
-    model = experiments._load(run, data)
+    model = reproduce_room._load(run, data)
     assert model.info.training["steps"] == 2
     codes = model.encode_sketches([SketchSet.open(data)[0]])
     assert codes.shape == (1, 8)

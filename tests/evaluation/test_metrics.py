@@ -14,11 +14,14 @@ from sketch_pix2seq.evaluation.metrics import (
     confusion,
     frechet_distance,
     frechet_estimate,
+    ink_f1,
     neighbour_purity,
     precision_recall,
     retrieval_ranks,
+    retrieved,
     silhouette,
     top_k,
+    twin_distances,
     variety,
 )
 
@@ -77,6 +80,18 @@ def test_ranks_are_those_of_brute_force(rng: np.random.Generator, offset: float,
     assert 0 < expected.mean() < 150
     for block in (7, 64, 5000):
         assert np.array_equal(retrieval_ranks(queries, gallery, block=block), expected)
+
+
+def test_the_k_nearest_have_ranks_below_k() -> None:
+    ranks = np.array([0, 1, 9, 10, 49, 50])
+    assert retrieved(ranks, 1).tolist() == [True, False, False, False, False, False]
+    assert retrieved(ranks, 10).tolist() == [True, True, True, False, False, False]
+    assert retrieved(ranks, 50).tolist() == [True, True, True, True, True, False]
+    gallery = np.array([[0.0], [1.0], [5.0]])
+    found = retrieval_ranks(np.array([[0.4], [0.4], [4.0]]), gallery)  # the second query has one nearer item
+    assert [float(retrieved(found, k).mean()) for k in (1, 2)] == pytest.approx([2 / 3, 1])
+    with pytest.raises(ValueError, match="at least 1"):
+        retrieved(ranks, 0)
 
 
 def test_query_and_gallery_are_not_exchangeable() -> None:
@@ -205,6 +220,45 @@ def test_variety_needs_people_who_differ(rng: np.random.Generator) -> None:
         variety(drawn, np.array([0, 0]), np.ones((3, 4)), np.array([0, 0, 0]))
     with pytest.raises(ValueError, match="2 or more samples"):
         variety(drawn[:, :1], np.array([0, 0]), rng.normal(size=(3, 4)), np.array([0, 0, 1]))
+
+
+# -- likeness to the input and to the training set --------------------------------------------------------
+
+
+def lines(*rows: int) -> np.ndarray:
+    """Ink with a line of ten pixels in each of these rows."""
+    ink = np.zeros((48, 48), np.uint8)
+    for row in rows:
+        ink[row, 10:20] = 255
+    return ink
+
+
+def test_f1_by_hand() -> None:
+    drawn = np.stack([lines(20), lines(21), lines(22), lines(20, 30), lines(20), lines()])
+    people = np.stack([lines(20), lines(20), lines(20), lines(20), lines(20, 30), lines(20)])
+    # The same; a pixel beside; two pixels beside; half of what is drawn; half of what is there; nothing.
+    assert ink_f1(drawn, people) == pytest.approx([1, 1, 0, 2 / 3, 2 / 3, 0])
+    assert ink_f1(drawn, people, tolerance=2)[2] == pytest.approx(1)
+    assert ink_f1(np.full((1, 48, 48), 127, np.uint8), people[:1]) == pytest.approx([0])
+    with pytest.raises(ValueError, match="both sides"):
+        ink_f1(drawn[:2], people)
+
+
+def test_twins_are_measured_in_units_of_people(rng: np.random.Generator) -> None:
+    training, people, drawn = rng.normal(size=(80, 4)), rng.normal(size=(30, 4)), rng.normal(0, 0.3, size=(20, 4))
+    of_training, of_people, of_drawn = (rng.integers(2, size=n) for n in (80, 30, 20))
+    drawn[3] = training[np.flatnonzero(of_training == of_drawn[3])[0]]
+    found = twin_distances(drawn, of_drawn, people, of_people, training, of_training)
+    for label in (0, 1):
+        known = training[of_training == label]
+        unit = cdist(people[of_people == label], known).min(axis=1).mean()
+        assert found[of_drawn == label] == pytest.approx(cdist(drawn[of_drawn == label], known).min(axis=1) / unit)
+    assert found[3] == 0
+    assert twin_distances(people, of_people, people, of_people, training, of_training).mean() == pytest.approx(1)
+    with pytest.raises(DataError, match="category 1 lacks"):
+        twin_distances(drawn, of_drawn, people, of_people, training, np.zeros(80, int))
+    with pytest.raises(DataError, match="all in the training split"):
+        twin_distances(drawn, np.zeros(20, int), people, np.zeros(30, int), people, np.zeros(30, int))
 
 
 # -- latent space -----------------------------------------------------------------------------------------

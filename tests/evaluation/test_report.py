@@ -18,11 +18,12 @@ from sketch_pix2seq.evaluation.experiments import (
     ReproduceSettings,
     Speed,
     load_plan,
-    reproduce,
     save_plan,
 )
+from sketch_pix2seq.evaluation.findings import Result, Results, compared, show, verdicts
 from sketch_pix2seq.evaluation.latent import LatentFigures
-from sketch_pix2seq.evaluation.report import Result, Results, compared, show, verdicts, write_report
+from sketch_pix2seq.evaluation.report import write_report
+from sketch_pix2seq.evaluation.reproduce import reproduce
 from sketch_pix2seq.evaluation.results import Estimate, Evaluation
 from tests.evaluation.fakes import Fakes, evaluation, near, write_set
 
@@ -57,7 +58,7 @@ def results(
 
 
 CNN, RNN = ("cnn-kl", "sketch-pix2seq"), ("sketch-rnn", "rnn-no-kl")
-GOOD, BAD = evaluation(0.8, fid=8, turing=0.7, ret=0.8), evaluation(0.4, fid=30, turing=0.95, ret=0.2)
+GOOD, BAD = evaluation(0.8, fid=8, pixels=0.7, ret=0.8), evaluation(0.4, fid=30, pixels=0.95, ret=0.2)
 
 
 def test_the_encoder_claim_in_every_direction() -> None:

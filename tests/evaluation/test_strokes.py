@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from sketch_pix2seq.errors import DataError
-from sketch_pix2seq.evaluation.strokes import CLOSED, stroke_measures, stroke_statistics
+from sketch_pix2seq.evaluation.strokes import (
+    CLOSED,
+    stroke_features,
+    stroke_measures,
+    stroke_statistics,
+    stroke_two_sample_test,
+)
 from sketch_pix2seq.sketch import Sketch
 from tests.conftest import random_sketch
 
@@ -123,3 +129,33 @@ def test_what_a_side_lacks_is_left_out_or_said() -> None:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def test_features_of_the_two_sample_test_by_hand(house: Sketch) -> None:
+    dot = Sketch((np.array([[30, 40]]),))
+    found = stroke_features([house, dot])
+    assert found.shape == (2, 27)
+    whole = stroke_measures([house])
+    assert found[0, :12].tolist() == [float(measure.values[0]) for measure in whole]
+    lengths = [float(np.hypot(*np.diff(s.astype(float), axis=0).T).sum()) for s in house.fit().strokes]
+    points = [len(s) for s in house.strokes]
+    assert found[0, 12:15] == pytest.approx([min(lengths), max(lengths), np.std(lengths)], rel=1e-5)
+    assert found[0, 15:18] == pytest.approx([min(points), max(points), np.std(points)])
+    assert found[0, 21:23] == pytest.approx([lengths[0] / sum(lengths), lengths[-1] / sum(lengths)], rel=1e-5)
+    assert found[0, 23:25] == pytest.approx([0, np.hypot(120, 155)], abs=1e-3)
+    assert found[0, 25:] == pytest.approx(house.fit().strokes[-1][-1])
+    assert np.isnan(found[1, 23:25]).all()
+    with pytest.raises(DataError, match="without"):
+        stroke_features([Sketch(())])
+
+
+def test_a_forest_tells_strokes_apart_and_copies_not(rng: np.random.Generator) -> None:
+    people = [random_sketch(rng, strokes=int(rng.integers(2, 5))) for _ in range(30)]
+    same = stroke_two_sample_test(people, people, trees=20)
+    # A forest says the same of a sketch and of its copy: it is right exactly once.
+    assert same.shape == (2, 30)
+    assert (same.sum(axis=0) == 1).all()
+    split = [Sketch(tuple(half for s in p.strokes for half in (s[:2], s[1:]))) for p in people]
+    assert stroke_two_sample_test(people, split, trees=20).mean() > 0.85
+    with pytest.raises(DataError, match="at least 10 sketches, not 9"):
+        stroke_two_sample_test(people[:9], people[:9])

@@ -62,7 +62,7 @@ def test_lines_are_read_alike(tmp_path: Path) -> None:
     problems: list[Problem] = []
     plain = without_times(list(read_ndjson(path, on_problem=problems.append)))
     bundles = list(read_ndjson_bundles(path))
-    assert len(plain) == 5
+    assert len(plain) == 4
     assert sketches_of(bundles) == plain
     assert [(f"{f.kind} {f.number}", f.message) for b in bundles for f in b.flaws] == [
         (problem.where, problem.message) for problem in problems

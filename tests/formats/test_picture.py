@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sketch_pix2seq.errors import PictureError
+from sketch_pix2seq.formats import Problem
 from sketch_pix2seq.formats.picture import MAX_PIXELS, read_picture
+from sketch_pix2seq.formats.picture_lines import thinned
 from sketch_pix2seq.raster import RasterSpec, render
 from sketch_pix2seq.sketch import Sketch
 
@@ -392,6 +394,124 @@ def test_odd_shapes_give_a_sketch_or_one_line(size: tuple[int, int]) -> None:
     picture[size[0] // 2, size[1] // 2] = 0
     with contextlib.suppress(PictureError):
         assert len(read_picture(picture)) >= 1
+
+
+# -- what people bring ------------------------------------------------------------------------------------------
+
+PICTURES = Path(__file__).resolve().parent / "pictures"
+
+
+@pytest.mark.parametrize(
+    ("name", "fewest", "most"),
+    [
+        ("m01_sun", 9, 9),
+        ("m03_filled_house_front", 10, 10),
+        ("m04_chevron", 1, 1),
+        ("m05_cross", 2, 2),
+        ("r02_dashed_kanban", 14, 16),
+        ("r07_bookmark_fill", 1, 1),
+        ("r13_arrow_tip", 2, 3),
+        ("r16_filter_code", 5, 5),
+        ("r25_drop_shadow_car", 3, 6),
+    ],
+)
+def test_strokes_of_what_people_bring(name: str, fewest: int, most: int) -> None:
+    assert fewest <= len(read_picture(PICTURES / f"{name}.png")) <= most
+
+
+@pytest.mark.parametrize("line", [0.02, 0.05, 0.08])
+def test_rays_of_a_sun_stay(line: float) -> None:
+    angle = np.linspace(0.0, 2.0 * math.pi, 60)
+    ring = 50.0 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    rays = [[[r * math.cos(a), r * math.sin(a)] for r in (105.0, 125.0)] for a in np.arange(8) * math.pi / 4]
+    sun = Sketch(tuple(np.array(stroke, np.float32) for stroke in (ring, *rays)))
+    read = read_picture(paint(sun, line=line))
+    assert len(read) == 9
+    assert likeness(sun, read) > 0.97
+
+
+def test_corners_of_thick_strokes_reach_their_tip() -> None:
+    peaks = Sketch((np.array([[0, 120], [40, 120], [80, 0], [150, 255], [190, 120], [230, 120]], np.float32),))
+    arrow = Sketch((np.array([[0, 0], [0, 200]], np.float32), np.array([[-80, 120], [0, 200], [80, 120]], np.float32)))
+    for sketch in (peaks, arrow):
+        assert likeness(sketch, read_picture(paint(sketch, line=0.08))) > 0.97
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_filled_shape_at_the_border_is_outlined_with_its_holes(invert: bool) -> None:
+    picture = np.full((256, 256), 255, np.uint8)
+    picture[:, 40:216] = 0
+    corners = np.array([[0, 0], [30, 0], [30, 30], [0, 30], [0, 0]], np.float32)
+    places = [(60 + 50 * column, 30 + 50 * row) for column in range(3) for row in range(3)]
+    for x, y in places:
+        picture[y : y + 30, x : x + 30] = 255
+    front = Sketch((np.array([[40, 0], [216, 0], [216, 255], [40, 255], [40, 0]], np.float32),))
+    windows = tuple(corners + np.array(place, np.float32) for place in places)
+    read = read_picture(np.asarray(255 - picture, np.uint8) if invert else picture)
+    assert len(read) == 10
+    assert likeness(Sketch((*front.strokes, *windows)), read) > 0.97
+
+
+@pytest.mark.parametrize("pitch", [11, 20, 36])
+@pytest.mark.parametrize("colour", [(214, 222, 232), (150, 180, 220), (200, 220, 200)])
+@pytest.mark.parametrize("directions", [1, 2])
+def test_squared_and_ruled_paper(house: Sketch, pitch: int, colour: tuple[int, int, int], directions: int) -> None:
+    page = np.full((900, 900, 3), 253, np.uint8)
+    page[7::pitch] = colour
+    if directions == 2:
+        page[:, 5::pitch] = colour
+    drawn = np.dstack([paint(house, 900, 0.006, margin=0.25)] * 3)
+    assert likeness(house, read_picture(np.minimum(page, drawn))) > 0.97
+
+
+def test_drop_shadow_is_not_traced(snail: Sketch) -> None:
+    cover = (255.0 - paint(snail, 600, 0.012)) / 255.0
+    shadow = cv2.GaussianBlur(np.roll(cover, (9, 9), (0, 1)), (0, 0), 3.0)
+    picture = 255.0 * (1.0 - 0.4 * shadow) * (1.0 - cover)
+    assert likeness(snail, read_picture(picture.astype(np.uint8))) > 0.97
+
+
+@pytest.mark.parametrize("desk", [200, 226, 240])
+def test_paper_on_a_light_desk_leaves_no_edge(snail: Sketch, desk: int) -> None:
+    sheet = np.zeros((600, 600), np.uint8)
+    cv2.fillPoly(sheet, [np.array([[70, 60], [540, 90], [510, 560], [40, 530]])], 1)
+    shadow = cv2.GaussianBlur(np.roll(sheet, (5, 4), (0, 1)).astype(np.float32), (0, 0), 4.0)
+    page = np.where(sheet > 0, 252.0, desk * (1.0 - 0.25 * shadow))
+    page *= 1.0 - (255.0 - paint(snail, 600, 0.008, margin=0.3)) / 255.0
+    assert likeness(snail, read_picture(page.astype(np.uint8))) > 0.97
+
+
+def test_image_is_taken_as_its_array_is(snail: Sketch) -> None:
+    picture = paint(snail)
+    assert read_picture(Image.fromarray(picture)) == read_picture(picture)
+
+
+def landscape() -> Bytes:
+    """Sky, sun, and hills of two colours."""
+    y, x = np.mgrid[0:400, 0:600]
+    page = np.stack([120 + 0.15 * y, 170 + 0.1 * y, 240 - 0.05 * y], axis=2)
+    for level, colour in ((200, (110, 130, 150)), (280, (50, 90, 50))):
+        page[y > level + 50 * np.sin(x / level * 3.0)] = colour
+    cv2.circle(page, (450, 80), 40, (255, 240, 180), -1)
+    return page.astype(np.uint8)
+
+
+def test_landscape_is_drawn_with_one_line_of_doubt(snail: Sketch) -> None:
+    problems: list[Problem] = []
+    assert len(read_picture(landscape(), on_problem=problems.append)) >= 1
+    assert ["likely no drawing" in str(problem) for problem in problems] == [True]
+    read_picture(photograph(snail), on_problem=problems.append)
+    read_picture(paint(snail), on_problem=problems.append)
+    assert len(problems) == 1
+
+
+def test_thinning_is_one_pixel_wide_and_keeps_what_hangs_together() -> None:
+    rng = np.random.default_rng(0)
+    ink = cv2.GaussianBlur(rng.normal(size=(120, 160)), (0, 0), 5.0) > 0.02
+    thin = thinned(ink)
+    assert not (thin & ~ink).any()
+    assert cv2.connectedComponents(thin.astype(np.uint8))[0] == cv2.connectedComponents(ink.astype(np.uint8))[0]
+    assert not cv2.erode(thin.astype(np.uint8), np.ones((2, 2), np.uint8)).any()
 
 
 # -- real pictures ----------------------------------------------------------------------------------------------

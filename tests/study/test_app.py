@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from sketch_pix2seq.errors import FormatError
 from sketch_pix2seq.study.app import create_app
+from sketch_pix2seq.study.report import study_report
 from sketch_pix2seq.study.store import Study
 from tests.study.conftest import small_study
 
@@ -138,7 +140,7 @@ def test_an_answer_that_cannot_be_written_may_be_sent_again(
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr(Study, "_writing", full)
+        patch.setattr(Study, "_connected", full)
         response = give(client, token, 0)
     assert response.status_code == 503
     assert "disk is full" in response.json()["detail"]
@@ -156,3 +158,56 @@ def test_the_page_is_served_and_asks_nobody_else(client: TestClient) -> None:
         assert "https://" not in text
     assert client.get("/api/study").headers["Cache-Control"] == "no-store"
     assert [client.get(path).status_code for path in ("/docs", "/openapi.json", "/study.sqlite")] == [404] * 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://other.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://[x"}, 403),
+        ({"Origin": "http://testserver"}, 201),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://behind.a.proxy"}, 201),
+        ({}, 201),
+    ],
+)
+def test_posts_from_other_sites_are_refused(client: TestClient, headers: dict[str, str], status: int) -> None:
+    assert client.post("/api/participants", headers=headers).status_code == status
+
+
+def test_only_its_own_hosts_are_answered(study: Study) -> None:
+    with TestClient(create_app(study.path.parent, frozenset({"testserver"}))) as client:
+        assert client.get("/api/study").status_code == 200
+        assert client.get("/api/study", headers={"Host": "rebound.example"}).status_code == 421
+        assert client.get("/", headers={"Host": "rebound.example"}).status_code == 421
+
+
+def test_long_bodies_are_refused(client: TestClient, token: str) -> None:
+    response = client.post(f"/api/participants/{token}/answers", content=b" " * 9000)
+    assert response.status_code == 413
+    assert "less than 8,192 bytes" in response.json()["detail"]
+    assert give(client, token, 0).status_code == 200
+
+
+def test_a_damaged_database_is_503_in_one_line_and_one_error_for_a_report(
+    client: TestClient, token: str, study: Study
+) -> None:
+    db = sqlite3.connect(study.path)
+    db.execute("UPDATE participant SET drawings = 'no list'")
+    db.commit()
+    db.close()
+    for response in (client.get(f"/api/participants/{token}"), give(client, token, 0)):
+        assert response.status_code == 503
+        assert "damaged" in response.json()["detail"]
+    size = study.path.stat().st_size
+    client.close()
+    with study.path.open("r+b") as file:
+        for page in range(4096, size, 4096):
+            file.seek(page)
+            file.write(b"\xa5" * 512)
+    for suffix in ("-wal", "-shm"):
+        study.path.with_name(study.path.name + suffix).unlink(missing_ok=True)
+    with pytest.raises(FormatError, match=r"study\.sqlite: not a study, or a damaged one"):
+        study_report(study.path.parent)

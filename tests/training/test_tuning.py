@@ -11,11 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from sketch_pix2seq.drawing.prior import Prior
+from sketch_pix2seq.training.prior import fit_prior
 
 from sketch_pix2seq.data.batches import AugmentSettings, BatchSettings, Loader, Rehearsal
 from sketch_pix2seq.data.store import SketchSet, SketchSetWriter
 from sketch_pix2seq.drawing.model import DrawSettings
-from sketch_pix2seq.drawing.prior import Prior
 from sketch_pix2seq.errors import DataError, ModelError, SettingsError
 from sketch_pix2seq.model import canvas, export
 from sketch_pix2seq.model.export import load_network, write_folder
@@ -27,7 +28,6 @@ from sketch_pix2seq.sketch import FloatArray, Sketch
 from sketch_pix2seq.training import loop
 from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
 from sketch_pix2seq.training.loop import CHECKPOINT, train
-from sketch_pix2seq.training.prior import fit_prior
 from sketch_pix2seq.training.run import load_run, run
 from sketch_pix2seq.training.settings import OptimiserSettings, TrainSettings, TuneSettings
 from sketch_pix2seq.training.tuning import DREAMS, dream, load_base

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.cli.console import progress, say, warn
 from sketch_pix2seq.errors import FileError, SettingsError
 from sketch_pix2seq.formats import Problem, ReadOptions
 from sketch_pix2seq.formats.convert import ConvertOptions, convert
@@ -67,7 +67,7 @@ def run(settings: Settings) -> None:
     left_out = f", {report.problems:,} left out" if report.problems else ""
     written = str(report.written[0]) if len(report.written) == 1 else _count(len(report.written), "file")
     line = f"{_count(report.sketches, 'drawing')} from {_count(report.files, 'file')}{left_out} -> {written}"
-    console().print(line, markup=False, soft_wrap=True)
+    say(line)
     if report.failures:
         failed, total = len(report.failures), report.files + len(report.failures)
         first = report.failures[0]

@@ -26,13 +26,14 @@ from sketch_pix2seq.drawing.latent import How
 from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.drawing.runtime import RuntimeName
-from sketch_pix2seq.drawing.writing import formats_of
+from sketch_pix2seq.drawing.writing import formats_of, without_own
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.formats import find_files
+from sketch_pix2seq.formats.paper import PaperSettings
 
 
 @dataclass(frozen=True)
-class Common(DrawSettings):
+class Common(PaperSettings, DrawSettings):
     """What every creative task has."""
 
     out: Path = Path("created")
@@ -44,11 +45,11 @@ class Common(DrawSettings):
     seed: int = 0
     """The same seed gives the same strokes."""
     model: str = BUNDLED
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     runtime: RuntimeName = "onnx"
     """"onnx", or "torch" where PyTorch is installed."""
-    width_mm: float | None = None
-    """Width of the SVGs in millimetres, for a plotter."""
+    overwrite: bool = False
+    """Replace files of the folder that were not drawn by an earlier call, too."""
 
 
 @dataclass(frozen=True)
@@ -242,11 +243,11 @@ def defaults(words: list[str]) -> tuple[Settings | None, list[str]]:
 def run(settings: Settings) -> None:
     """Do a task and say what came of it and where it is."""
     task = settings.task
-    formats = formats_of(task.format)
+    formats, paper = formats_of(task.format), task.paper()
     with progress() as bar:
         bar.add_task("drawing", total=None)
         creation = _created(task)
-        report = write_creation(creation, task.out, formats=formats, width_mm=task.width_mm)
+        report = write_creation(creation, task.out, formats=formats, paper=paper, overwrite=task.overwrite)
     if isinstance(creation, Alteration):
         _tell_seen(creation)
     beside = f"; also {', '.join(path.name for path in report.others)}" if report.others else ""
@@ -293,7 +294,7 @@ def _created(task: Task) -> Creation:
         a, b, c = _exactly("analogy", task.things, "three pictures or categories: A B C")
         return analogy(_model(task), a, b, c, task.samples, seed=task.seed, settings=task)
     if isinstance(task, Heal):
-        pictures = [path for path, _ in find_files(task.pictures)]
+        pictures = [path for path, _ in without_own(find_files(task.pictures), task.pictures)]
         return healing(_model(task), pictures, task.damage, task.samples, seed=task.seed, settings=task)
     (started,) = _exactly("complete", task.started, "one started drawing: STARTED")
     return completion(

@@ -9,7 +9,7 @@ import tyro
 from rich.columns import Columns
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from sketch_pix2seq.cli.console import console, stderr, warn
+from sketch_pix2seq.cli.console import console, say, stderr, warn
 from sketch_pix2seq.data.quickdraw import CATEGORIES, DownloadSettings, Transfer, check_categories, download, suggest
 from sketch_pix2seq.errors import SettingsError
 
@@ -54,7 +54,7 @@ def run(settings: Settings) -> None:
         "The Quick, Draw! Dataset, CC BY 4.0, Google: https://github.com/googlecreativelab/quickdraw-dataset",
         f"Next: sketch-pix2seq prepare {_quoted(settings.out)} SET.arrow",
     )
-    console().print("\n".join(lines), soft_wrap=True, markup=False)
+    say("\n".join(lines))
 
 
 class _Bars:
@@ -100,7 +100,7 @@ def _show(words: tuple[str, ...]) -> None:
     if console().is_terminal:
         console().print(Columns(names, column_first=True, padding=(0, 3)))
     else:
-        console().print("\n".join(names), soft_wrap=True, markup=False)
+        say("\n".join(names))
 
 
 def _quoted(path: Path) -> str:

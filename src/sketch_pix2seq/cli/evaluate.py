@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ import tyro
 from sketch_pix2seq.cli.console import console, stages, warn
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
-from sketch_pix2seq.evaluation.evaluate import evaluate
-from sketch_pix2seq.evaluation.recognition import load_classifier
-from sketch_pix2seq.evaluation.results import Estimate, Evaluation, save_evaluation
+from sketch_pix2seq.drawing.recognition import load_classifier
+from sketch_pix2seq.errors import missing_package
+from sketch_pix2seq.evaluation.results import ANOTHER_PERSON, TRACED, Estimate, Evaluation, Likeness, save_evaluation
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(EvaluateSettings):
-    """Measure what a model draws, on sketches it never saw. Every figure comes with a 95 % bootstrap interval.
+    """Measure what a model draws, on sketches it never saw. Every figure comes with a 95 % interval.
 
     sketch-pix2seq evaluate bundled --data drawings.arrow --out evaluation.json
 
-    sketch-pix2seq evaluate runs/mine --data mine.arrow --limit 500 --no-turing
+    sketch-pix2seq evaluate runs/mine --data mine.arrow --limit 500 --no-pixel-test
     """
 
     model: tyro.conf.Positional[str] = BUNDLED
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path = Path("drawings.arrow")
     """The set; its split is redrawn, its training split is what FID compares with."""
     split: Split = "test"
@@ -47,6 +47,10 @@ class Settings(EvaluateSettings):
 
 def run(settings: Settings) -> None:
     """Evaluate; print tables, or JSON."""
+    try:
+        from sketch_pix2seq.evaluation.evaluate import evaluate
+    except ImportError as error:
+        raise missing_package(error, "evaluating", "evaluate") from error
     model = load_model(settings.model)
     sketches = SketchSet.open(settings.data)
     classifier = load_classifier(settings.classifier)
@@ -61,8 +65,8 @@ def run(settings: Settings) -> None:
             classifier=classifier,
             on_progress=show,
         )
-    if settings.turing and found.turing is None:
-        warn('the Turing test was left out: it needs PyTorch (pip install "sketch-pix2seq[train]") and more sketches')
+    if settings.pixel_test and any(row.pixel_test is None for row in found.likeness):
+        warn('the pixel test was left out: it needs PyTorch (pip install "sketch-pix2seq[evaluate]") and more sketches')
     if settings.out is not None:
         save_evaluation(found, settings.out)
     if settings.json:
@@ -83,37 +87,28 @@ def tables(found: Evaluation) -> Iterator[Table | str]:
     yield escape(
         f"{found.model}: {found.network}\n"
         f"{found.sketches} sketches of {len(found.categories)} categories, split {found.split!r} of {found.data}; "
-        f"temperature {found.temperature:g}, candidates {found.candidates}, seed {found.seed}\n"
+        f"temperature {found.temperature:g}, seed {found.seed}\n"
         f"renderer: {raster.size} x {raster.size} pixels, line {raster.line}, anti-aliased, margin {raster.margin:g}, "
         f"aspect kept, centred\nclassifier: {found.classifier}\nmachine: {found.machine}; {found.seconds:.0f} s"
     )
-    table = Table("figure", "value", "95 % interval", "of", title="What it draws", title_justify="left")
+    table = Table("figure", "value", "95 % interval", "of", title="Redrawings at freedom 0", title_justify="left")
     for row in _figures(found):
         table.add_row(*map(escape, row))
     yield table
-    if found.temperatures:
-        first = found.temperatures[0]
-        table = Table(
-            "temperature", "ended", "Rec top-1", "variety",
-            title=f"Temperature ({first.samples} redrawings of an input, 1 candidate, {first.ended.n} in all)",
-            title_justify="left",
-        )  # fmt: skip
-        for at in found.temperatures:
-            rec = "-" if at.top1 is None else _percent(at.top1)
-            table.add_row(f"{at.temperature:g}", _percent(at.ended), rec, f"{at.variety.value:.2f}")
-        yield table
+    if found.likeness:
+        yield _likeness(found)
     if found.healing:
         first_damage = found.healing[0]
         table = Table(
             "patches removed", "Rec top-1", "Ret@1",
-            title=f"Healing ({first_damage.retrieved.n} inputs, 1 candidate, gallery of {first_damage.gallery})",
+            title=f"Healing ({first_damage.retrieved.n} inputs, gallery of {first_damage.gallery})",
             title_justify="left",
         )  # fmt: skip
         for at_damage in found.healing:
             rec = "-" if at_damage.top1 is None else _percent(at_damage.top1)
             table.add_row(f"{at_damage.damage:.0%}", rec, _percent(at_damage.retrieved))
         yield table
-    table = Table("strokes", "people", "redrawn", "KS distance", title="How it draws", title_justify="left")
+    table = Table("strokes", "people", "redrawn", "KS distance", title="Strokes at freedom 0", title_justify="left")
     for statistic in found.strokes:
         name = f"{statistic.name} ({statistic.unit})" if statistic.unit else statistic.name
         values = (f"{x.value:.3g}" for x in (statistic.people, statistic.redrawn, statistic.distance))
@@ -161,10 +156,53 @@ def _figures(found: Evaluation) -> Iterator[tuple[str, str, str, str]]:
         yield percent("precision, people's", it.precision_people, f"k = {it.neighbours}")
         yield percent("recall, redrawings", it.recall, f"k = {it.neighbours}")
         yield percent("recall, people's", it.recall_people, f"k = {it.neighbours}")
-    if found.turing is not None:
-        of = f"{found.turing.folds} folds, each CNN learned from {found.turing.learned_from}; 50 % = cannot tell"
-        yield percent("machine's Turing test", found.turing.accuracy, of)
     yield percent("ended by itself", found.ended, f"{found.ended.n} redrawings")
+
+
+def _likeness(found: Evaluation) -> Table:
+    """One column for each row of the table over freedom; the last one holds half of the widest interval in the line."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
+
+    rows = found.likeness
+    short = {TRACED: "trace", ANOTHER_PERSON: "other"}
+    names = ["by freedom", "people", *(short.get(row.name, row.name.removeprefix("freedom ")) for row in rows), "±"]
+    table = Table(
+        *(Column(name, no_wrap=True) for name in names), title_justify="left", box=SIMPLE_HEAD, padding=0,
+        title=f"Drawings beside people's, {rows[0].inputs} inputs (trace: by the package's tracer;\nother: another "
+        "person's sketch of the category)",
+    )  # fmt: skip
+    rec = None if found.people is None else found.people.top1
+    recall = None if found.distribution is None else found.distribution.recall_people
+
+    def line(name: str, people: str | Estimate | None, get: Callable[[Likeness], Estimate | None], scale: int) -> None:
+        estimates = [get(row) for row in rows]
+        half = max((scale * (e.high - e.low) / 2 for e in estimates if e is not None), default=None)
+        if half is None:
+            return
+        digits = 1 if scale == 100 else 2
+        own = people if isinstance(people, str) else _short(people, scale, digits)
+        table.add_row(name, own, *(_short(e, scale, digits) for e in estimates), f"{half:.{digits}f}")
+
+    line("variety", "1", lambda row: row.variety, 1)
+    line("Rec top-1, %", rec, lambda row: row.top1, 100)
+    line("FID over people's", "1", lambda row: row.fid_ratio, 1)
+    line("recall, %", recall, lambda row: row.recall, 100)
+    line("nearest twin", "1", lambda row: row.twin, 1)
+    line("F1 to the input", "1", lambda row: row.f1, 1)
+    line("strokes over people's", "1", lambda row: row.strokes, 1)
+    line("strokes matched, %", "", lambda row: row.matched, 100)
+    line("same first stroke, %", "", lambda row: row.first, 100)
+    line("same direction, %", "", lambda row: row.direction, 100)
+    line("Kendall's tau", "", lambda row: row.tau, 1)
+    line("told by order, %", "50", lambda row: row.order_test, 100)
+    line("told by strokes, %", "50", lambda row: row.stroke_test, 100)
+    line("told by pixels, %", "50", lambda row: row.pixel_test, 100)
+    return table
+
+
+def _short(estimate: Estimate | None, scale: int, digits: int) -> str:
+    return "-" if estimate is None else f"{scale * estimate.value:.{digits}f}"
 
 
 def _categories(found: Evaluation) -> Iterator[Table]:

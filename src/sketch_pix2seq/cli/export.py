@@ -10,10 +10,11 @@ from typing import Annotated, Any, TypeAlias
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, stages, warn
+from sketch_pix2seq.cli.console import say, stages, warn
+from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.pretrained import BUNDLED
-from sketch_pix2seq.errors import SettingsError, missing_package
-from sketch_pix2seq.model.folder import ATLAS, RUN_MODEL
+from sketch_pix2seq.errors import FileError, SettingsError, SketchError, missing_package
+from sketch_pix2seq.model.folder import ATLAS, CONFIG, RUN_MODEL
 
 RUN = "RUN"
 """The sub-command that is meant where none is named."""
@@ -36,6 +37,8 @@ class Run:
     """The set that it learns from."""
     out: Path | None = None
     """Where the model folder goes; RUN/model when not given."""
+    overwrite: bool = False
+    """Replace another model that lies in the folder of --out."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Web:
     folders: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Folder to write."""
     model: str = BUNDLED
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
     """A set whose drawings the map shows, to whoever opens the page; without one, the model draws those itself."""
     map: bool = True
@@ -78,15 +81,17 @@ class Map:
     """
 
     models: tyro.conf.Positional[tuple[str, ...]] = ()
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
     """A set of drawings."""
     out: Path | None = None
-    """The file to write; atlas.npz in the model's folder when not given."""
+    """The file to write; atlas.npz in the model's folder when not given. An older map is replaced."""
     per_category: int = 24
     """Drawings of each category at most."""
     seed: int = 0
     """The same seed gives the same map."""
+    overwrite: bool = False
+    """Replace a file that is no map, too."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,9 @@ class Js:
     """
 
     paths: tyro.conf.Positional[tuple[str, ...]] = ()
-    """The model (a folder, or owner/name on the Hugging Face Hub) and the file to write: MODEL OUT.gen.json."""
+    """The model (a folder, or hf:owner/name on the Hugging Face Hub) and the file to write: MODEL OUT.gen.json."""
+    overwrite: bool = False
+    """Replace a file of that name."""
 
 
 Task: TypeAlias = Run | Web | Map | Js
@@ -157,7 +164,9 @@ def _export_run(settings: Run) -> None:
         raise missing_package(error, "exporting", "train") from error
     (folder,) = settings.runs
     out = settings.out or folder / RUN_MODEL
-    _say(f"model: {export_run(folder, out, settings.data)}")
+    if settings.out is not None and (out / CONFIG).exists() and not settings.overwrite:
+        raise FileError(out, "a model lies there already; name another folder with --out, or give --overwrite")
+    say(f"model: {export_run(folder, out, settings.data)}")
 
 
 def _export_web(settings: Web) -> None:
@@ -175,8 +184,8 @@ def _export_web(settings: Web) -> None:
     written = export_web(
         folder, opened.files(ready_map(opened, settings.data, settings.map)), overwrite=settings.overwrite
     )
-    _say(f"studio: {written.files} files, {written.size / 1e6:.1f} MB, in {written.folder}")
-    _say(f"try it: python -m http.server -d {written.folder}")
+    say(f"studio: {written.files} files, {written.size / 1e6:.1f} MB, in {written.folder}")
+    say(f"try it: python -m http.server -d {written.folder}")
 
 
 def _export_map(settings: Map) -> None:
@@ -185,17 +194,28 @@ def _export_map(settings: Map) -> None:
     if len(settings.models) != 1:
         raise SettingsError("name one model: export map MODEL")
     opened = open_model(settings.models[0])
+    out = settings.out or opened.folder / ATLAS
+    if out.exists() and not (settings.overwrite or _is_map(out)):
+        raise FileError(out, "exists already and is no map; name another with --out, or give --overwrite")
     with stages() as show:
         atlas = make_atlas(
             opened, settings.data, per_category=settings.per_category, seed=settings.seed, on_progress=show
         )
-    path = atlas.save(settings.out or opened.folder / ATLAS)
+    path = atlas.save(out)
     counts = Counter(sketch.category for sketch in atlas.drawings)
-    known = opened.model.prior.categories if atlas.drawn_by == "model" else atlas.categories
+    known = opened.model.info.categories if atlas.drawn_by == "model" else atlas.categories
     if lacking := [name for name in known if counts[name] < settings.per_category]:
         warn(f"fewer than {settings.per_category} clear drawings of {', '.join(lacking)}")
     by = "people" if atlas.drawn_by == "people" else "the model"
-    _say(f"map: {len(atlas)} drawings by {by} in {len(atlas.categories)} categories -> {path}")
+    say(f"map: {len(atlas)} drawings by {by} in {len(atlas.categories)} categories -> {path}")
+
+
+def _is_map(path: Path) -> bool:
+    try:
+        Atlas.load(path)
+    except SketchError:
+        return False
+    return True
 
 
 def _export_js(settings: Js) -> None:
@@ -204,6 +224,8 @@ def _export_js(settings: Js) -> None:
     if len(settings.paths) != 2 or not settings.paths[1].endswith(".json"):
         raise SettingsError("name a model and the file to write: export js MODEL OUT.gen.json")
     model, out = settings.paths
+    if Path(out).exists() and not settings.overwrite:
+        raise FileError(out, "exists already; name another file, or give --overwrite")
     try:
         from sketch_pix2seq.model.javascript import export_js
     except ImportError as error:
@@ -211,11 +233,7 @@ def _export_js(settings: Js) -> None:
     written = export_js(model_folder(model), out)
     if written.clipped:
         warn(f"{written.clipped} weights beyond 10 became 10, the largest that the format holds")
-    _say(f"model: {written.path}")
+    say(f"model: {written.path}")
 
 
 _DO: dict[type[Any], Callable[[Any], None]] = {Run: _export_run, Web: _export_web, Map: _export_map, Js: _export_js}
-
-
-def _say(text: str) -> None:
-    console().print(text, markup=False, soft_wrap=True)

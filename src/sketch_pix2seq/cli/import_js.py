@@ -8,8 +8,9 @@ from pathlib import Path
 
 import tyro
 
-from sketch_pix2seq.cli.console import console
-from sketch_pix2seq.errors import SettingsError, missing_package
+from sketch_pix2seq.cli.console import say
+from sketch_pix2seq.errors import FileError, ModelError, SettingsError, missing_package
+from sketch_pix2seq.model.folder import CONFIG, read_info
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Settings:
     """Folder for the model, of one file; NAME, in the folder where you are, when not given."""
     category: str | None = None
     """What it draws, of one file; NAME when not given."""
+    overwrite: bool = False
+    """Replace another model that lies in the folder."""
 
 
 def run(settings: Settings) -> None:
@@ -42,16 +45,29 @@ def run(settings: Settings) -> None:
     try:
         from sketch_pix2seq.model.javascript import import_js
     except ImportError as error:
-        raise missing_package(error, "importing", "js") from error
+        raise missing_package(error, "importing", "train") from error
     for file in settings.files:
         name = name_of(file)
         category = name if settings.category is None else settings.category
-        folder = import_js(file, settings.out or Path(name), category)
+        out = settings.out or Path(name)
+        if not (settings.overwrite or _is_free(out)):
+            raise FileError(out, "another model lies there; name another folder with --out, or give --overwrite")
+        folder = import_js(file, out, category)
         told = f'"{category}"' if re.search(r"[^\w-]", category) else category
         line = f"model: {folder}\ndraw with it: sketch-pix2seq draw --category {told} --model {folder}"
-        console().print(line, markup=False, soft_wrap=True)
+        say(line)
 
 
 def name_of(file: Path) -> str:
     """``bird`` for ``bird.gen.json``."""
     return file.name.removesuffix(".json").removesuffix(".gen") or file.name
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether no model lies in a folder, or one that was imported."""
+    if not (folder / CONFIG).exists():
+        return True
+    try:
+        return "imported_from" in read_info(folder).training
+    except ModelError:
+        return False

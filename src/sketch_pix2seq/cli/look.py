@@ -10,10 +10,12 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
-from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.cli.console import console, progress, say, warn
 from sketch_pix2seq.data.look import CategoryStatistics, LookSettings, check_sheet_path, look, write_contact_sheet
 from sketch_pix2seq.data.store import SPLITS
+from sketch_pix2seq.errors import FileError
 from sketch_pix2seq.formats import Problem
+from sketch_pix2seq.sheet import is_sheet
 
 _PROBLEMS_SHOWN = 5
 
@@ -30,12 +32,16 @@ class Settings(LookSettings):
     source: tyro.conf.Positional[Path]
     """A SketchSet (.arrow), or any file or folder of drawings."""
     out: Path = Path("sheet.png")
-    """The contact sheet, .png or .svg; an older one is replaced."""
+    """The contact sheet, .png or .svg; an older sheet is replaced."""
+    overwrite: bool = False
+    """Replace a file that is no contact sheet, too."""
 
 
 def run(settings: Settings) -> None:
     """Print the table, write the sheet."""
     check_sheet_path(settings.out)
+    if settings.out.exists() and not (settings.overwrite or is_sheet(settings.out)):
+        raise FileError(settings.out, "exists already and is no sheet; name another with --out, or give --overwrite")
     problems: list[Problem] = []
     with progress() as bar:
         task = bar.add_task("reading", total=None)
@@ -51,7 +57,7 @@ def run(settings: Settings) -> None:
         warn(f"{len(problems) - _PROBLEMS_SHOWN:,} more lines, drawings or files could not be read")
     console().print(statistics_table(found.statistics))
     write_contact_sheet(settings.out, found, columns=settings.columns, title=settings.source.name)
-    console().print(f"{settings.out}: {sum(map(len, found.samples.values()))} drawings", soft_wrap=True, markup=False)
+    say(f"{settings.out}: {sum(map(len, found.samples.values()))} drawings")
 
 
 def statistics_table(figures: Iterable[CategoryStatistics]) -> Table:

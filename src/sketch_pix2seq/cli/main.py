@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import MISSING, fields, is_dataclass, replace
+from difflib import get_close_matches
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -13,13 +19,15 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sketch_pix2seq import __version__
-from sketch_pix2seq.errors import FileError, FormatError, SketchError
+from sketch_pix2seq.errors import FormatError, SettingsError, SketchError
+from sketch_pix2seq.files import open_to_read
 
 PROGRAM = "sketch-pix2seq"
 
 COMMANDS = {
     "studio": "draw in the browser, and the model draws with you",
     "draw": "redraw pictures, stroke by stroke, with a trained model",
+    "categories": "list what a model can draw without a picture",
     "create": "creative tasks: alter, blend, interpolate, analogies, heal, complete",
     "convert": "convert drawings between SVG, PNG, GIF, ndjson, npz and pictures",
     "look": "show what is in a set or file: a contact sheet and statistics",
@@ -37,22 +45,77 @@ COMMANDS = {
 
 _NESTED = ("train", "train-classifier")
 """Commands whose settings hold others; their flags are written with both names: --augment.drop."""
+_LONGEST_CONFIG = 64 << 10
 _CONFIG = "--config FILE.yaml reads any of these settings from a file; flags come last."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 when all went well, 2 for an error that the user can mend, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console in cp1252 has no Chinese
+            stream.reconfigure(errors="backslashreplace")
+    with _interruptible() as interrupted:
+        try:
+            _run(words)
+        except BaseException as error:
+            if interrupted() or isinstance(error, KeyboardInterrupt):
+                _say("stopped")
+                raise SystemExit(130) from None
+            if isinstance(error, BrokenPipeError):
+                raise SystemExit(0) from None
+            if (message := _message(error)) is None:
+                raise
+            _say(message)
+            raise SystemExit(2) from None
+
+
+def _message(error: BaseException) -> str | None:
+    """What to tell of an error that the user can mend; None for a mistake of ours."""
+    if isinstance(error, SketchError):
+        return str(error)
+    if isinstance(error, ImportError) and error.name == "cv2":
+        return (
+            f"OpenCV (cv2) cannot be imported ({str(error).splitlines()[0]}); any build of it does: "
+            "pip install --force-reinstall opencv-python-headless"
+        )
+    if isinstance(error, OSError):  # a full disk, a folder that is read-only
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    return None
+
+
+def _say(message: str) -> None:
+    """One line on stderr, whatever is in the message."""
+    line = " ".join(message.splitlines())
+    print(f"{PROGRAM}: {''.join(c if c.isprintable() else '?' for c in line)}", file=sys.stderr)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C raises KeyboardInterrupt; what is given tells whether it was pressed, as some imports turn that into
+    another error. Pressed again, it ends the process at once."""
+    pressed = False
+
+    def press(number: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            os.write(2, f"{PROGRAM}: stopped\n".encode())
+            os._exit(130)
+        pressed = True
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, press)
     try:
-        _run(words)
-    except SketchError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run(words: list[str]) -> None:
@@ -64,8 +127,6 @@ def _run(words: list[str]) -> None:
         return
     name = words[0]
     if name not in COMMANDS:
-        from difflib import get_close_matches
-
         near = get_close_matches(name, COMMANDS, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise SketchError(f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}")
@@ -82,18 +143,63 @@ def _run(words: list[str]) -> None:
 
 
 def parse(kind: type[Any], name: str, words: Sequence[str], default: Any = None) -> Any:
-    """Settings of a command from its flags; help and usage errors as tyro gives them."""
+    """Settings of a command from its flags; help as tyro gives it. Raises SettingsError for flags that will not do."""
     import tyro
 
     extra = {} if default is None else {"default": default}
-    return tyro.cli(
-        kind,
-        prog=f"{PROGRAM} {name}",
-        description=f"{cleandoc(kind.__doc__ or '').rstrip()}\n\n{_CONFIG}",
-        args=list(words),
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone) if name not in _NESTED else (),
-        **extra,
-    )
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(
+                kind,
+                prog=f"{PROGRAM} {name}",
+                description=f"{cleandoc(kind.__doc__ or '').rstrip()}\n\n{_CONFIG}",
+                args=list(words),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone) if name not in _NESTED else (),
+                **extra,
+            )
+    except SystemExit as leaving:
+        if leaving.code in (None, 0):
+            raise
+        raise SettingsError(f"{flag_error(said.getvalue())} (`{PROGRAM} {name} --help` tells all)") from None
+
+
+_RULE = re.compile("[─-]{3,}")
+_SAID = (
+    (r"^Unrecognized options: (-\S*?),? *$", r"there is no flag \1"),
+    (r"^Unrecognized options: (-\S*?),? .*$", r"there is no flag \1"),
+    (r"^Unrecognized options: (.*)$", r"\1 is one word too many"),
+    (r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)$", r"\1 needs a whole number, not \2"),
+    (r"^Error parsing (\S+): could not convert string to float: (.*)$", r"\1 needs a number, not \2"),
+    (r"^Error parsing (\S+): ", r"\1: "),
+    (r"^Missing value for argument '(.*?)'\. Expected 1 values?\.$", r"\1 needs a value"),
+    (r"^Missing value for argument '(.*?)'\. Expected (\d+) values\.$", r"\1 needs \2 values"),
+    (
+        r"^invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*?),?\)\.$",
+        r"\2 cannot be '\1'; there are \3",
+    ),
+    (r"^Missing from [^:]*: ([A-Z]+) .*$", r"\1 is missing"),
+    (r"^Expected one of \{(.*)\}\.$", r"say what to do: \1"),
+)
+"""What tyro says, and how it is said here."""
+
+
+def flag_error(box: str) -> str:
+    """What tyro says in a box of several lines, as one line."""
+    lines = [line.strip("│╭╮╰╯|+ ") for line in re.sub("\x1b\\[[0-9;]*m", "", box).splitlines()]
+    rules = [number for number, line in enumerate(lines) if _RULE.match(line)] + [len(lines)]
+    problem = " ".join(lines[1 : next(rule for rule in rules if rule > 0)])
+    if tasks := re.search(r"Available subcommands: ([^─]*?)  *(?:[─-]{3}|For full)", " ".join(lines)):
+        word = problem.removeprefix("Unrecognized options: ").split(",")[0]
+        return f"{word!r} is none of {tasks[1]}"
+    named = problem.partition("--")[2].split(",")[0].split(" ")[0]
+    offered = [flag for line in lines for flag in re.findall(r"^--([\w.-]+)", line)]
+    near = get_close_matches(named, offered, 1, 0.7) if problem.startswith("Unrecognized") else []
+    for pattern, text in _SAID:
+        problem, count = re.subn(pattern, text, problem)
+        if count:
+            break
+    return problem + (f"; did you mean --{near[0]}?" if near else "")
 
 
 def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:
@@ -123,12 +229,32 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Without aliases, by which a few lines can stand for millions."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("it refers to another part by *NAME, which settings cannot")
+            return super().compose_node(parent, index)
+
+    with open_to_read(path) as file:
+        text = file.read(_LONGEST_CONFIG + 1)
+    if len(text) > _LONGEST_CONFIG:
+        raise FormatError(path, f"too long for settings, which take less than {_LONGEST_CONFIG >> 10} KB")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError as error:
-        raise FileError(path, "no such file") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(path, f"not readable as YAML: {str(error).splitlines()[0]}") from error
+        values = yaml.load(text, Loader) or {}
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise FormatError(
+            path, f"not readable as YAML: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from error
     if not isinstance(values, dict):
         raise FormatError(path, "it must hold settings such as `seed: 3`")
     return values
@@ -142,7 +268,7 @@ def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
     for key, value in values.items():
         name = str(key).replace("-", "_")
         if name not in known:
-            raise FormatError(where, f"no setting {key!r}; there are {', '.join(sorted(known))}")
+            raise FormatError(where, f"no setting {key!r:.80}; there are {', '.join(sorted(known))}")
         now = getattr(settings, name)
         if is_dataclass(now):
             if not isinstance(value, dict):
@@ -152,7 +278,7 @@ def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
         try:
             changes[name] = _typed(value, hints[name])
         except ValueError as error:
-            raise FormatError(where, f"{key}: {value!r} will not do; {error}") from None
+            raise FormatError(where, f"{key}: {value!r:.80} will not do; {error}") from None
     return replace(settings, **changes)
 
 
@@ -171,7 +297,7 @@ def _typed(value: Any, hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_typed(item, options[0]) for item in (value if isinstance(value, list) else [value]))
     if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             return float(value)  # YAML 1.1 reads 1e-3, which has no point, as text
     elif hint is Path and isinstance(value, str):
         return Path(value)

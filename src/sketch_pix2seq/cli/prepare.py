@@ -7,12 +7,12 @@ from pathlib import Path
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, progress, warn
+from sketch_pix2seq.cli.console import console, progress, say, warn
 from sketch_pix2seq.cli.look import statistics_table
 from sketch_pix2seq.data.look import SET_SUFFIX, statistics
 from sketch_pix2seq.data.prepare import PrepareReport, PrepareSettings, Step, prepare
 from sketch_pix2seq.data.store import SPLITS, SketchSet
-from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.errors import FileError, SettingsError
 from sketch_pix2seq.formats import suffix_of
 
 FEW = 20
@@ -31,7 +31,9 @@ class Settings(PrepareSettings):
     """
 
     paths: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Files and folders to read and, last, the set to write (.arrow); an older one of that name is replaced."""
+    """Files and folders to read and, last, the set to write (.arrow); an older set of that name is replaced."""
+    overwrite: bool = False
+    """Replace a file that is no set, too."""
 
 
 def run(settings: Settings) -> None:
@@ -39,6 +41,8 @@ def run(settings: Settings) -> None:
     if len(settings.paths) < 2 or suffix_of(settings.paths[-1]) != SET_SUFFIX:
         raise SettingsError(f"name what to read and, last, the set to write: prepare SOURCE... SET{SET_SUFFIX}")
     *sources, out = settings.paths
+    if out.exists() and not settings.overwrite:
+        _check_set(out)
     with progress() as bar:
         task = bar.add_task("reading", total=None)
 
@@ -49,17 +53,29 @@ def run(settings: Settings) -> None:
     _show(report)
 
 
+def _check_set(out: Path) -> None:
+    """Raise FileError for a file that is no set."""
+    try:
+        SketchSet.open(out)
+    except FileError as error:
+        raise FileError(out, "exists already and is no set; name another, or give --overwrite") from error
+
+
 def _show(report: PrepareReport) -> None:
     sketches = SketchSet.open(report.path)
     figures = statistics(sketches)
     console().print(statistics_table(figures))
     lines = [f"{report.sketches:,} sketches in {len(figures)} categories from {report.files:,} files -> {report.path}"]
     lines += [f"left out: {count:,} {reason}" for reason, count in report.dropped.items()]
-    console().print("\n".join(lines), soft_wrap=True, markup=False)
+    say("\n".join(lines))
     for problem in report.problems:
         warn(str(problem))
     if report.problem_count > len(report.problems):
         warn(f"{report.problem_count - len(report.problems):,} more lines, drawings or files could not be read")
+    for problem in report.notes:
+        warn(str(problem))
+    if report.note_count > len(report.notes):
+        warn(f"{report.note_count - len(report.notes):,} more notes on files that were read")
     few = [row.category for row in figures if row.sketches < FEW]
     if few:
         warn(f"fewer than {FEW} sketches, too few to learn from: {', '.join(few)}")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from sketch_pix2seq.cli.console import console, stages
+from sketch_pix2seq.cli.console import say, stages
 from sketch_pix2seq.errors import missing_package
-from sketch_pix2seq.evaluation.experiments import ReproduceSettings, reproduce
-from sketch_pix2seq.evaluation.report import write_report
+from sketch_pix2seq.evaluation.experiments import ReproduceSettings
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,14 @@ class Settings(ReproduceSettings):
 def run(settings: Settings) -> None:
     """Run or go on, and say where the report is."""
     try:
+        import jinja2  # noqa: F401
         import matplotlib  # noqa: F401
         import openTSNE  # noqa: F401
         import sklearn  # noqa: F401
 
         import sketch_pix2seq.training.run  # noqa: F401
+        from sketch_pix2seq.evaluation.report import write_report
+        from sketch_pix2seq.evaluation.reproduce import reproduce
     except ImportError as error:
         raise missing_package(error, "this", "train,evaluate") from error
     plain = ReproduceSettings(**{f.name: getattr(settings, f.name) for f in fields(ReproduceSettings)})
@@ -42,8 +44,4 @@ def run(settings: Settings) -> None:
         plan = reproduce(settings.data, settings.out, plain, on_progress=show)
         show("writing the report", 0, 0)
         page, text = write_report(settings.out)
-    console().print(
-        f"{plan.steps} steps of each model; report: {page} (and {text})",
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"{plan.steps} steps of each model; report: {page} (and {text})")

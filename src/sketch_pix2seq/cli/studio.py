@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from sketch_pix2seq.cli.console import console, stages, warn
+from sketch_pix2seq.cli.console import say, stages, warn
 from sketch_pix2seq.drawing.pretrained import BUNDLED
 from sketch_pix2seq.errors import DataError
 
@@ -31,7 +31,7 @@ class Settings:
     """
 
     model: str = BUNDLED
-    """"bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
     """A set whose drawings the map shows; without one, the model draws those itself."""
     map: bool = True
@@ -56,7 +56,7 @@ def run(settings: Settings) -> None:
         address = _for_this_machine(server.address)
         if settings.port and server.server_port != settings.port:
             warn(f"port {settings.port} is taken, so the studio has {server.server_port}")
-        console().print(f"open {address} in a browser; Ctrl-C stops the studio", markup=False, soft_wrap=True)
+        say(f"open {address} in a browser; Ctrl-C stops the studio")
         if settings.browser:
             Thread(target=show, args=(address,), daemon=True).start()
         with suppress(KeyboardInterrupt):
@@ -68,7 +68,7 @@ def ready_map(opened: StudioModel, data: Path | None, make: bool) -> Path | None
     from sketch_pix2seq.studio.atlas import has_tsne
     from sketch_pix2seq.studio.folder import find_atlas, keep_atlas, make_atlas
 
-    if not opened.model.sees or not (opened.has_prior or data):
+    if not opened.model.has_encoder or not (opened.has_prior or data):
         if data is not None:
             warn(f"{opened.name}: a model without an encoder has no map")
         return None

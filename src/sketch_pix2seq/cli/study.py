@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from sketch_pix2seq.cli.console import console, progress
+from sketch_pix2seq.cli.console import console, progress, say
 from sketch_pix2seq.drawing.pretrained import BUNDLED
+from sketch_pix2seq.errors import missing_package
 from sketch_pix2seq.study.design import StudySettings
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Serve(StudySettings):
     data: Path | None = None
     """A set with a test split, as `sketch-pix2seq prepare` writes; needed where the study is not there yet."""
     models: tuple[str, ...] = (BUNDLED,)
-    """Models to compare with people, each "bundled", a model folder, or owner/name on the Hugging Face Hub."""
+    """Models to compare with people, each "bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     out: Path = Path("study")
     """Folder of the study."""
     host: str = "127.0.0.1"
@@ -115,17 +116,19 @@ def _serve(settings: Serve) -> None:
         trials = study.design.settings.trials
         made_by = f"{', '.join(study.design.models)} ({redrawn})"
         line = f"{settings.out}: drawings by people ({people}) and by {made_by}; {trials} for each participant"
-    console().print(line, markup=False, soft_wrap=True)
+    say(line)
     serve_study(settings.out, host=settings.host, port=settings.port, on_ready=_ready)
 
 
 def _ready(address: str) -> None:
-    console().print(f"open {address} in a browser; Ctrl-C stops the server", markup=False, soft_wrap=True)
+    say(f"open {address} in a browser; Ctrl-C stops the server")
 
 
 def _report(settings: Report) -> None:
-    from sketch_pix2seq.study.report import study_report
-
+    try:
+        from sketch_pix2seq.study.report import study_report
+    except ImportError as error:
+        raise missing_package(error, "a report", "study") from error
     report = study_report(settings.study)
     if settings.json:
         import json
@@ -138,9 +141,6 @@ def _report(settings: Report) -> None:
 def _show(report: StudyReport, categories: bool) -> None:
     """Tables for people."""
     from rich.table import Table
-
-    def say(text: str) -> None:
-        console().print(text, markup=False, soft_wrap=True)
 
     def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         shown = Table(

@@ -1,4 +1,4 @@
-"""`sketch-pix2seq train`: learn from a set, or go on with a run."""
+"""`sketch-pix2seq train`: learn from a set, or continue a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = "few"
 
 @dataclass(frozen=True)
 class Settings(TrainSettings):
-    """Train a model on a set that `sketch-pix2seq prepare` made. The same command goes on with a run that was stopped.
+    """Train a model on a set that `sketch-pix2seq prepare` made. The same command continues a run that was stopped.
 
     sketch-pix2seq train --data drawings.arrow --out runs/mine
 
@@ -39,8 +39,8 @@ class Settings(TrainSettings):
     out: Path = Path("runs/default")
     """Folder of the run: checkpoint, sheets, TensorBoard events and, at the end, model/."""
     recipe: str = DEFAULT
-    """Where the defaults come from: default, few (a few drawings, --from a model), heal (pictures with holes, --from a
-    model), cnn-kl, rnn-no-kl, sketch-pix2seq, sketch-rnn or decoder-only (no encoder: it draws from nothing)."""
+    """Where the defaults come from: default, few (a few drawings, --from a model), cnn-kl,
+    rnn-no-kl, sketch-pix2seq, sketch-rnn or decoder-only (no encoder: it draws from nothing)."""
     start_from: Annotated[str, tyro.conf.arg(name="from")] = ""
     """Teach this model new drawings: "bundled", a folder or a name on the Hub; its network settings are taken over."""
 
@@ -83,6 +83,7 @@ def run(settings: Settings) -> None:
             report=live.show,
             on_sheet=lambda path: _say(f"people's sketches, {'redrawn' if sees else 'and what it draws'}: {path}"),
             say=_say,
+            on_flow=live.show_flow,
         )
     if live.last is not None and live.last.skipped:
         warn(f"{live.last.skipped} steps were left out because their gradient was not finite")
@@ -118,20 +119,28 @@ class _LiveLine:
     def show(self, line: Any) -> None:
         """Show a `training.loop.Line`."""
         self.last = line
-        text = line_text(line)
+        self._print(line_text(line), line.step == line.steps)
+
+    def show_flow(self, step: Any) -> None:
+        """Show a `training.flow.FlowStep`."""
+        valid = "" if step.valid is None else f"  valid {step.valid:.4f}"
+        text = f"flow {step.step}/{step.steps}  error {step.loss:.4f}{valid}  {step.rate:.0f} codes/s"
+        self._print(text, step.step == step.steps)
+
+    def _print(self, text: str, last: bool) -> None:
         if self._status is not None:
             self._status.update(text)
-        if self._status is None and (time.monotonic() - self._printed > 30 or line.step == line.steps):
+        if self._status is None and (time.monotonic() - self._printed > 30 or last):
             self._printed = time.monotonic()
             stderr().print(text, markup=False, soft_wrap=True)
 
 
 def line_text(line: Any) -> str:
     """The live line: where the run is, its losses, its speed and the time left."""
-    losses = [f"code {line.code:.5f}"] if line.code else [f"L_R {line.l_r:.4f}", f"{line.nats:.3f} nats/row"]
     parts = [
         f"step {line.step}/{line.steps}",
-        *losses,
+        f"L_R {line.l_r:.4f}",
+        f"{line.nats:.3f} nats/row",
         f"L_KL {line.l_kl:.3f}" if line.l_kl else "",
         f"pixel {line.pixel:.3f}" if line.pixel else "",
         f"valid {line.valid:.3f}" if line.valid is not None else "",

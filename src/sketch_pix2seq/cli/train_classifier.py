@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from sketch_pix2seq.cli.console import console, progress
-from sketch_pix2seq.errors import missing_package
+from sketch_pix2seq.cli.console import progress, say
+from sketch_pix2seq.errors import FileError, missing_package
 from sketch_pix2seq.evaluation.settings import ClassifierSettings
 
 
@@ -20,7 +20,9 @@ class Settings(ClassifierSettings):
     data: Path = Path("drawings.arrow")
     """The set to learn from."""
     out: Path = Path("classifier.onnx")
-    """The classifier's file; a checkpoint lies beside it while it is trained."""
+    """The classifier's file; its checkpoint lies beside it."""
+    overwrite: bool = False
+    """Replace a file of that name that has no checkpoint beside it."""
 
 
 def run(settings: Settings) -> None:
@@ -29,6 +31,9 @@ def run(settings: Settings) -> None:
         from sketch_pix2seq.evaluation.classifier import train_classifier
     except ImportError as error:
         raise missing_package(error, "training", "train") from error
+    beside = settings.out.with_name(settings.out.name + ".checkpoint")
+    if settings.out.exists() and not beside.exists() and not settings.overwrite:
+        raise FileError(settings.out, "exists already; name another file with --out, or give --overwrite")
     plain = ClassifierSettings(**{f.name: getattr(settings, f.name) for f in fields(ClassifierSettings)})
     with progress() as bar:
         task = bar.add_task("training", total=plain.steps)
@@ -40,9 +45,7 @@ def run(settings: Settings) -> None:
                 task, completed=at.step, description=f"loss {at.loss:.3f}, {at.rate:.0f} sketches/s"
             ),
         )
-    console().print(
+    say(
         f"classifier: {path}, {accuracy:.2%} of the sketches it never saw right\n"
-        f"measure with it: sketch-pix2seq evaluate MODEL --data {settings.data} --classifier {path}",
-        markup=False,
-        soft_wrap=True,
+        f"measure with it: sketch-pix2seq evaluate MODEL --data {settings.data} --classifier {path}"
     )

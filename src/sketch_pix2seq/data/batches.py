@@ -28,7 +28,7 @@ _MOST_DAMAGE = 0.5
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """What is varied each time a sketch is seen. The result is fitted to the canvas again."""
+    """What is varied each time a sketch is seen."""
 
     scale: float = 0.15
     """Width and height are each multiplied by a factor within 1 +- this."""
@@ -43,6 +43,9 @@ class AugmentSettings:
     slip: float = 1.0
     """Spread, in units of a canvas of 255, of the slips of the pen: the decoder is told that its points came to lie so
     far off at most, while the next ones lie where they did. So it learns to come back to the line."""
+    refit: bool = True
+    """Fit the varied sketch to the canvas again, and show the encoder its picture. Otherwise, as in the published code
+    of sketch-pix2seq, strokes keep the size that scaling gave them, and the picture is that of the sketch as it was."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class BatchSettings:
     """Categories are drawn in proportion to their size to this power: 1 = as they come, 0 = all equally often."""
     bucket: int = 64
     """Batches whose sketches are sorted by length together; 1 = no bucketing."""
+    padding: bool = False
+    """Fill each training sketch with end rows up to N_max + 1 rows, which all count in the loss of the pen, as in the
+    published code of sketch-rnn; several times as slow. Without, each sketch has one end row."""
     augment: AugmentSettings = AugmentSettings()
     """Augmentation of the training split."""
 
@@ -80,7 +86,8 @@ class Batch:
     ink: ``(sketches, size, size)`` uint8; seen: the same, with the holes that the augmentation makes. offsets:
     ``(rows, 2)`` float32 in model units, from where the pen is to where it should come; drawn: the same, to where it
     came, which differs where it slips. pen: ``(rows,)`` int64 state after the row, before: ``(rows, 2)`` float32, the
-    pen's absolute place before the row in canvas units from the centre; the last row of each sketch is its end row.
+    pen's absolute place before the row in canvas units from the centre; the last row of each sketch is its end row, and
+    with padding there are more of them.
     counts: ``(time,)`` int64, sketches that have a row t. indices: ``(sketches,)`` where in the set each came from;
     categories: ``(sketches,)`` int64, as the model numbers them. Rehearsed sketches are numbered on from the set's own.
     """
@@ -102,17 +109,18 @@ def collate(
     raster: RasterSpec,
     augment: AugmentSettings | None = None,
     seeds: NDArray[np.uint64] | None = None,
+    padded: int = 0,
 ) -> tuple[Batch, NDArray[np.int64]]:
     """One batch from sketches end to end, and the order in which their places in it are taken (longest first).
 
-    seeds: ``(sketches,)``, one a sketch, for the augmentation; needed with ``augment``. ``indices`` and ``categories``
+    seeds: ``(sketches,)``, one a sketch, for the augmentation; needed with ``augment``. padded: rows that each sketch
+    is filled up to with end rows; it has one of these in any case. ``indices`` and ``categories``
     of the batch are the order itself and zeros: `Loader` fills them.
     """
-    if augment is not None:
-        if seeds is None:
-            raise ValueError("augmentation needs one seed a sketch")
-        points = _augmented(points, augment, seeds)
-    xy, ends, starts = _fitted(points), points.ends, points.starts
+    if augment is not None and seeds is None:
+        raise ValueError("augmentation needs one seed a sketch")
+    points, pictured = _varied(points, augment, seeds)
+    xy, ends, starts = points.xy, points.ends, points.starts
     n = len(starts) - 1
     first = np.zeros(len(xy), bool)
     first[starts[:-1]] = True
@@ -131,24 +139,27 @@ def collate(
     ranks[order] = np.arange(n)
     time = np.arange(len(sketch)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
-    rows_time = np.concatenate([time, lengths])
-    rows_rank = np.concatenate([ranks[sketch], ranks])
+    end_rows = np.maximum(padded - lengths, 1)
+    ended = np.repeat(np.arange(n), end_rows)
+    end_time = lengths[ended] + np.arange(len(ended)) - np.repeat(np.cumsum(end_rows) - end_rows, end_rows)
+    rows_time = np.concatenate([time, end_time])
+    rows_rank = np.concatenate([ranks[sketch], ranks[ended]])
     packed = np.argsort(rows_time * n + rows_rank, kind="stable")
     last = came[starts[1:] - 1]
-    still = np.zeros((n, 2), np.float32)
+    still = np.zeros((len(ended), 2), np.float32)
     offsets = np.concatenate([(xy[keep] - before[keep]) / spec.scale, still])[packed].astype(np.float32)
     drawn = offsets
     if came is not xy:
         drawn = np.concatenate([(came[keep] - before[keep]) / spec.scale, still])[packed].astype(np.float32)
-    pen = np.concatenate([np.where(ends[keep], PEN_UP, PEN_DOWN), np.full(n, PEN_END)])
-    ink = np.stack([_render(xy, ends, starts, i, raster) for i in order])
+    pen = np.concatenate([np.where(ends[keep], PEN_UP, PEN_DOWN), np.full(len(ended), PEN_END)])
+    ink = np.stack([_render(pictured, i, raster) for i in order])
     batch = Batch(
         ink,
         ink if augment is None or seeds is None else _damaged(ink, augment, seeds[order]),
         offsets,
         drawn,
         pen[packed],
-        np.concatenate([before[keep], last])[packed],
+        np.concatenate([before[keep], last[ended]])[packed],
         np.bincount(rows_time),
         order,
         np.zeros(n, np.int64),
@@ -170,10 +181,10 @@ class Loader:
 
     An epoch draws as many sketches as there are, categories balanced; small categories are seen more often. Each draw
     goes to one process, and a sketch is drawn again in an epoch only where its category is drawn more often than it has
-    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``numbers``: what the
-    model numbers each category of the set, their order unless given. ``rehearsal``, in
+    sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``numbers``: what
+    the model numbers each category of the set, their order unless given. ``rehearsal``, in
     training alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
-    Raises DataError for a split without a sketch of a usable length.
+    longest: N_max, see `longest_rows`. Raises DataError for a split without a sketch of a usable length.
     """
 
     def __init__(
@@ -200,6 +211,7 @@ class Loader:
                 f"{sketches.path}: the split {split!r} has no sketch of at most {settings.max_points} points"
             )
         self._own = len(self._chosen)
+        self.longest = longest_rows(sketches, self._chosen, spec)
         self._categories = sketches.category_ids[self._chosen]
         self._lengths = sketches.lengths[self._chosen]
         if rehearsal is not None:
@@ -211,6 +223,7 @@ class Loader:
             more = other.category_ids[chosen] + np.int16(len(sketches.categories))
             self._categories = np.concatenate([self._categories, more])
             self._lengths = np.concatenate([self._lengths, other.lengths[chosen]])
+            self.longest = max(self.longest, longest_rows(other, chosen, spec))
         own = range(len(sketches.categories)) if numbers is None else numbers
         self._numbers = np.array([*own, *(rehearsal.numbers if rehearsal else ())], np.int64)
         self.global_size = settings.size * processes
@@ -222,11 +235,6 @@ class Loader:
         self._plan: NDArray[np.int64] = np.empty(0, np.int64)
         if training:
             self._shares = self._draws()
-
-    @property
-    def longest(self) -> int:
-        """Rows of the longest sketch in the batches, without its end row: N_max of the published L_R."""
-        return int(self._lengths.max())
 
     def batch(self, step: int) -> Batch:
         """The batch of a global step, this process's part of it."""
@@ -246,7 +254,9 @@ class Loader:
             counters = slots.astype(np.uint64) + np.uint64(step) * np.uint64(1 << 20)
             seeds = mixed(counters + np.uint64(self.seed) * np.uint64(1 << 52))
         points = self._gather(chosen, int((mine < self._own).sum()))
-        batch, order = collate(points, self.spec, self.raster, self.settings.augment if self.training else None, seeds)
+        augment = self.settings.augment if self.training else None
+        padded = self.longest + 1 if self.training and self.settings.padding else 0
+        batch, order = collate(points, self.spec, self.raster, augment, seeds, padded)
         return Batch(
             batch.ink,
             batch.seen,
@@ -358,6 +368,17 @@ def usable(sketches: SketchSet, split: Split, settings: BatchSettings) -> NDArra
     return np.flatnonzero((sketches.split_ids == SPLITS.index(split)) & (sketches.lengths <= settings.max_points))
 
 
+def longest_rows(sketches: SketchSet, indices: NDArray[np.int64], spec: SequenceSpec) -> int:
+    """Rows of the longest of some sketches, without its end row: N_max of the published L_R."""
+    lengths = sketches.lengths[indices]
+    most = int(lengths.max())
+    if spec.start == "centre":
+        return most
+    # The first point has no row, unless it is a stroke of its own.
+    points = sketches.gather(indices[lengths == most])
+    return most if points.ends[points.starts[:-1]].any() else most - 1
+
+
 def offset_scale(sketches: SketchSet, spec: SequenceSpec, sample: int = 20_000, seed: int = 0) -> float:
     """Standard deviation of the training split's offsets, both axes, in canvas units (sketch-rnn's scale factor).
 
@@ -378,6 +399,18 @@ def offset_scale(sketches: SketchSet, spec: SequenceSpec, sample: int = 20_000, 
         steps = np.concatenate([steps, xy[points.starts[:-1]]])
     scale = float(steps.std()) if len(steps) else 0.0
     return scale if scale > 0 else 1.0
+
+
+def _varied(
+    points: Points, settings: AugmentSettings | None, seeds: NDArray[np.uint64] | None
+) -> tuple[Points, Points]:
+    """The sketches whose strokes are taught, and those whose picture is shown; both fitted, with `refit`."""
+    if settings is not None and seeds is not None and settings.refit:
+        points = _augmented(points, settings, seeds)
+    fitted = Points(_fitted(points), points.ends, points.starts)
+    if settings is not None and seeds is not None and not settings.refit:
+        return _augmented(fitted, settings, seeds), fitted
+    return fitted, fitted
 
 
 def _augmented(points: Points, settings: AugmentSettings, seeds: NDArray[np.uint64]) -> Points:
@@ -432,8 +465,6 @@ def _fitted(points: Points) -> FloatArray:
     return fitted.astype(np.float32)
 
 
-def _render(
-    xy: FloatArray, ends: NDArray[np.bool_], starts: NDArray[np.int64], i: int, raster: RasterSpec
-) -> NDArray[np.uint8]:
-    part = slice(starts[i], starts[i + 1])
-    return render_fitted(xy[part], np.flatnonzero(ends[part]) + 1, raster)
+def _render(points: Points, i: int, raster: RasterSpec) -> NDArray[np.uint8]:
+    part = slice(points.starts[i], points.starts[i + 1])
+    return render_fitted(points.xy[part], np.flatnonzero(points.ends[part]) + 1, raster)

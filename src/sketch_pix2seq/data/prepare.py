@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -25,6 +26,7 @@ from sketch_pix2seq.formats import (
     OnProblem,
     Problem,
     ReadOptions,
+    as_text,
     find_files,
     read_sketches,
     suffix_of,
@@ -82,6 +84,10 @@ class PrepareSettings:
     """Leave out a drawing that is exactly the same as an earlier one."""
     tolerance: float = 0.5
     """How far an SVG's curve may lie from its polyline, on a canvas whose longest side is 255."""
+    centre_lines: bool = False
+    """Draw one line for each filled outline of an SVG that is a freehand stroke, as drawing apps export them."""
+    hidden: bool = False
+    """Keep the lines of an SVG that cannot be seen: clipped, masked, covered, beside the page or white on white."""
     strict: bool = False
     """Stop at the first file, line or drawing that is broken. Otherwise it is counted and left out."""
     processes: int = 0
@@ -102,6 +108,10 @@ class PrepareReport:
     problems: tuple[Problem, ...]
     """The first few lines, drawings or files that could not be read."""
     problem_count: int
+    """How many there were."""
+    notes: tuple[Problem, ...] = ()
+    """The first few things that were read otherwise than they are written, though nothing was left out."""
+    note_count: int = 0
     """How many there were."""
 
 
@@ -142,9 +152,15 @@ def prepare(
     sorter = _Sorter(settings)
     problems: list[Problem] = []
     problem_count = 0
+    notes: list[Problem] = []
+    note_count = 0
 
     def note(problem: Problem) -> None:
-        nonlocal problem_count
+        nonlocal problem_count, note_count
+        if problem.kept:
+            note_count += 1
+            notes.extend([problem] if len(notes) < _REPORTED_PROBLEMS else [])
+            return
         if settings.strict:
             raise FormatError(problem.path, f"{problem.where}: {problem.message}")
         problem_count += 1
@@ -169,6 +185,8 @@ def prepare(
             for part in of_file:
                 for flaw in part.flaws:
                     note(reading.problem(path, flaw))
+                for problem in part.notes:
+                    note(problem)
                 reading.take(part)
                 for rows, splits in sorter.take(part):
                     writer.add_rows(rows, splits)
@@ -186,7 +204,9 @@ def prepare(
             reasons = [f"{count:,} {reason}" for reason, count in sorter.report().items()]
             reasons += [f"the first of {problem_count:,} problems: {problems[0]}"] if problems else []
             raise DataError(f"{out}: no sketch is left to write ({'; '.join(reasons) or 'the sources are empty'})")
-    return PrepareReport(Path(out), len(files), writer.count, sorter.report(), tuple(problems), problem_count)
+    return PrepareReport(
+        Path(out), len(files), writer.count, sorter.report(), tuple(problems), problem_count, tuple(notes), note_count
+    )
 
 
 def read_named(
@@ -200,9 +220,9 @@ def read_named(
     if suffix_of(path) in MANY_SUFFIXES:
         yield from sketches
         return
-    name = category or path.resolve().parent.name.replace("_", " ") or path.stem
+    name = category or as_text(path.resolve().parent.name.replace("_", " ") or path.stem)
     for sketch in sketches:
-        yield sketch.with_(category=name, metadata={"source": path.name})
+        yield sketch.with_(category=name, metadata={"source": as_text(path.name)})
 
 
 # -- what is done in many processes ---------------------------------------------------------------------------
@@ -238,6 +258,8 @@ class _Part:
     """Drawings that could be read."""
     error: FileError | None = None
     """Why the piece cannot be read, or not further."""
+    notes: Sequence[Problem] = ()
+    """What was read otherwise than written."""
     last: bool = False
     """Nothing follows of this piece."""
 
@@ -279,22 +301,23 @@ def _parts(settings: PrepareSettings, unit: Sequence[_Piece]) -> Iterator[_Part]
     """What a unit's pieces hold, the last part of each marked."""
     for piece in unit:
         error: FileError | None = None
+        notes: list[Problem] = []
         try:
-            for bundle in _bundles(piece, settings):
+            for bundle in _bundles(piece, settings, notes.append):
                 yield _cleaned(piece.number, bundle, settings)
         except FileError as found:
             error = found
-        yield replace(_cleaned(piece.number, BundleMaker().take(), settings), error=error, last=True)
+        yield replace(_cleaned(piece.number, BundleMaker().take(), settings), error=error, notes=notes, last=True)
 
 
-def _bundles(piece: _Piece, settings: PrepareSettings) -> Iterator[Bundle]:
+def _bundles(piece: _Piece, settings: PrepareSettings, on_note: OnProblem) -> Iterator[Bundle]:
     suffix = suffix_of(piece.path)
     if suffix in NPZ_SUFFIXES:
         return read_npz_bundles(piece.path)
     if suffix in NDJSON_SUFFIXES:
         return read_ndjson_bundles(piece.path, piece.start, piece.stop)
-    options = ReadOptions(tolerance=settings.tolerance)
-    return bundles_of(read_named(piece.path, piece.category, options=options))
+    options = ReadOptions(tolerance=settings.tolerance, centre_lines=settings.centre_lines, hidden=settings.hidden)
+    return bundles_of(read_named(piece.path, piece.category, options=options, on_problem=on_note))
 
 
 def _reasons(settings: PrepareSettings) -> tuple[str, ...]:
@@ -562,7 +585,7 @@ def _check(settings: PrepareSettings) -> None:
         raise SettingsError(f"min points must be 1 or more, and max points between them and {_MOST_POINTS:,}")
     if settings.processes < 0:
         raise SettingsError(f"{settings.processes} processes cannot work; 0 stands for one a processor")
-    if settings.simplify_epsilon < 0 or settings.tolerance <= 0:
+    if not (0 <= settings.simplify_epsilon < math.inf and 0 < settings.tolerance < math.inf):
         raise SettingsError("simplify epsilon is a distance of 0 or more, tolerance one above 0")
     for entry in settings.categories:
         _renaming(entry)

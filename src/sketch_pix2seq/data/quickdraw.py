@@ -10,24 +10,35 @@ from __future__ import annotations
 import difflib
 import hashlib
 import http.client
+import json
+import os
 import queue
 import re
+import socket
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 from urllib.parse import quote, urlsplit
 
 from sketch_pix2seq import __version__
 from sketch_pix2seq.errors import DownloadError, FileError, SettingsError
+from sketch_pix2seq.files import try_lock
+from sketch_pix2seq.formats.limits import most_bytes
+from sketch_pix2seq.formats.ndjson import MAX_LINE_BYTES
 
 Kind = Literal["sketchrnn", "full", "simplified", "raw"]
 
@@ -49,7 +60,10 @@ _LOCAL: dict[Kind, str] = {
     "raw": "{}.raw.ndjson",
 }
 _CHUNK = 1 << 18
+_LOOK_AGAIN = 0.2
 _LONGEST_WAIT = 60.0
+_LONGEST_ASKED_WAIT = 600.0
+"""A server that asks for more patience is not waited for."""
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 
 
@@ -68,6 +82,10 @@ class DownloadSettings:
     """Tries after one that brought nothing new, before a file counts as failed."""
     timeout: float = 30.0
     """Seconds without a byte after which a connection counts as cut."""
+    least_rate: float = 1000.0
+    """Bytes a second, over the time of ``timeout``, below which a connection counts as cut."""
+    largest: int = 8 << 30
+    """Bytes beyond which a file is not downloaded; the largest of Quick, Draw! has less than a gigabyte."""
     backoff: float = 1.0
     """Seconds before the first new try; twice as long before each further one."""
     overwrite: bool = False
@@ -233,10 +251,37 @@ class _Crew:
         url = f"{base}/{quote(_REMOTE[self.settings.kind].format(name))}"
         try:
             file = _PartFile(path)
-            self._insist(url, file)
-            file.finish()
+            with self._mine(file):
+                if path.exists() and not self.settings.overwrite:
+                    size = path.stat().st_size  # another process has finished it meanwhile
+                    self.heard.put(Transfer(path, size, size, "already there"))
+                    return
+                self._insist(url, file)
+                file.finish()
         except OSError as error:
             raise _Final(f"cannot be written to {path.parent}: {error.strerror or error}") from error
+
+    @contextmanager
+    def _mine(self, file: _PartFile) -> Iterator[None]:
+        """Nobody else downloads the file meanwhile; who does so already is waited for."""
+        while True:
+            lock = os.open(file.part, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                if try_lock(lock) and _is_same(lock, file.part):
+                    try:
+                        yield
+                    finally:
+                        if file.part.exists() and not file.size():
+                            file.part.unlink()
+                    return
+            finally:
+                os.close(lock)
+            self.heard.put(Transfer(file.path, file.size(), None, "waiting: another process downloads it"))
+            if self.stop.wait(_LOOK_AGAIN):
+                raise _Stopped("stopped on the way")
+            if file.path.exists() and not self.settings.overwrite:
+                yield
+                return
 
     def _insist(self, url: str, file: _PartFile) -> None:
         """Try until the file is whole. A try that brings the file further than any before sets the count back."""
@@ -245,7 +290,7 @@ class _Crew:
             if self.stop.is_set():
                 raise _Stopped("not tried, as the server cannot be reached")
             try:
-                for done, total in _receive(url, file, self.settings.timeout):
+                for done, total in _receive(url, file, self.settings):
                     self.heard.put(Transfer(file.path, done, total))
                     if self.stop.is_set():
                         raise _Stopped("stopped on the way")
@@ -289,11 +334,13 @@ class _PartFile:
         self._version.write_text(version, "utf-8")
 
     def finish(self) -> None:
+        with self.part.open("rb+") as file:
+            os.fsync(file.fileno())
         self.part.replace(self.path)
         self._version.unlink(missing_ok=True)
 
 
-def _receive(url: str, file: _PartFile, timeout: float) -> Iterator[tuple[int, int | None]]:
+def _receive(url: str, file: _PartFile, settings: DownloadSettings) -> Iterator[tuple[int, int | None]]:
     """One try: ask for what is missing, append it, check the whole; yields bytes there and bytes in all.
 
     Raises _TryAgain or _Final; OSError only for the local file.
@@ -303,18 +350,20 @@ def _receive(url: str, file: _PartFile, timeout: float) -> Iterator[tuple[int, i
     if have and version:
         headers |= {"Range": f"bytes={have}-", "If-Range": version}
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout)
+        response = _opener().open(urllib.request.Request(url, headers=headers), timeout=settings.timeout)
     except urllib.error.HTTPError as error:
         error.close()
         answer = f"the server answered {error.code} {error.reason}"
         if error.code == 416 and have:
-            if _content_range(error.headers) == (None, have):
-                _check(file, error.headers)
+            if _content_range(error.headers) == (None, have) and _version(error.headers) in ("", version):
+                _check(file, error.headers, have)
                 return
             file.begin("")
             raise _TryAgain("the file on the server has changed") from error
         if error.code >= 500 or error.code in _WORTH_ANOTHER_TRY:
-            raise _TryAgain(answer, wait=_retry_after(error.headers)) from error
+            if (wait := _retry_after(error.headers)) > _LONGEST_ASKED_WAIT:
+                raise _Final(f"{answer} and asks to come back in {wait:,.0f} seconds") from error
+            raise _TryAgain(answer, wait=wait) from error
         hint = "; is the base URL right?" if error.code == 404 else ""
         raise _Final(f"{answer} to {url}{hint}") from error
     except urllib.error.URLError as error:
@@ -326,18 +375,86 @@ def _receive(url: str, file: _PartFile, timeout: float) -> Iterator[tuple[int, i
     with response:
         total = _begin_or_go_on(response, file, have, version)
         done = file.size()
+        _check_size(file, done if total is None else total, settings.largest)
         yield done, total
+        since, before = time.monotonic(), done
         with file.part.open("ab", buffering=0) as out:
             while chunk := _read(response):
                 out.write(chunk)
                 done += len(chunk)
+                _check_size(file, done, settings.largest)
+                if (seconds := time.monotonic() - since) > settings.timeout:
+                    if done - before < settings.least_rate * seconds:
+                        raise _TryAgain(f"only {(done - before) / seconds:,.0f} bytes a second came")
+                    since, before = time.monotonic(), done
                 yield done, total
         if total is not None and done < total:
             raise _TryAgain(f"the connection was cut after {done:,} of {total:,} bytes")
         if total is not None and done > total:
             file.begin("")
             raise _TryAgain(f"{done:,} bytes came, more than the {total:,} that were announced")
-        _check(file, response.headers)
+        _check(file, response.headers, total)
+
+
+def _check_size(file: _PartFile, size: int, largest: int) -> None:
+    if size > largest:
+        file.begin("")
+        raise _Final(f"the file has more than {largest:,} bytes, which none of Quick, Draw! has")
+
+
+class _Connection(http.client.HTTPConnection):
+    """The head of an answer must be there within the time for one read; it could come byte by byte, or never end."""
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        timer = threading.Timer(float(self.timeout or _LONGEST_WAIT), self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+
+    def _cut(self) -> None:
+        with suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    getresponse = _Connection.getresponse
+    _cut = _Connection._cut
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Connection, request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_SecureConnection, request)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows to http and https only, and never from an encrypted address to one that is not."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        scheme = urlsplit(newurl).scheme
+        if scheme not in ("http", "https") or (req.type == "https" and scheme != "https"):
+            raise _Final(f"the server sends on to {newurl:.200}, which is not followed")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+@cache
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_Http, _Https, _Redirects)
 
 
 def _begin_or_go_on(response: http.client.HTTPResponse, file: _PartFile, have: int, version: str) -> int | None:
@@ -348,13 +465,13 @@ def _begin_or_go_on(response: http.client.HTTPResponse, file: _PartFile, have: i
     headers = response.headers
     if response.status == 206:
         start, total = _content_range(headers)
-        if not have or start != have or _version(headers) not in ("", version):
+        if not have or start != have or not _is_version(headers, version):
             file.begin("")
             raise _TryAgain("the server sent another part than the one asked for")
         return total
     file.begin(_version(headers))
     length = headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
+    return int(length) if re.fullmatch("[0-9]{1,18}", length) else None
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
@@ -364,8 +481,11 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         raise _TryAgain(f"the connection was cut ({_reason(error)})") from error
 
 
-def _check(file: _PartFile, headers: Message) -> None:
-    """The MD5 where the server tells it, and the form, which a file cut short or an error page does not have."""
+def _check(file: _PartFile, headers: Message, total: int | None) -> None:
+    """The MD5 where the server tells it; else all of the content, as a file cut short or an error page is no file.
+
+    Lines of which nobody says how long they are all together are refused: they could end anywhere.
+    """
     expected = _md5(headers)
     if expected is not None:
         with file.part.open("rb") as whole:
@@ -373,24 +493,68 @@ def _check(file: _PartFile, headers: Message) -> None:
         if found != expected:
             file.begin("")
             raise _TryAgain("what came does not have the checksum that the server states")
-    is_whole = zipfile.is_zipfile if file.path.suffix == ".npz" else _is_json_lines
-    if not is_whole(file.part):
+    if file.path.suffix == ".npz":
+        is_whole = _is_npz(file.part, each=expected is None)
+    elif expected is None and total is None and headers.get("Transfer-Encoding", "").lower() != "chunked":
+        raise _TryAgain("the server does not say how long the file is, so that nobody knows whether it is whole")
+    else:
+        is_whole = _is_json_lines(file.part, each=expected is None)
+    if not is_whole:
         size = file.size()
         file.begin("")
         raise _TryAgain(f"the {size:,} bytes that came are not a whole {file.path.suffix} file")
 
 
-def _is_json_lines(path: Path) -> bool:
+def _is_npz(path: Path, *, each: bool) -> bool:
+    """Whether a file is a zip with its end record and, with ``each``, every member has the checksum that it says."""
+    if not each:
+        return zipfile.is_zipfile(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            return unpacked <= most_bytes(path.stat().st_size) and archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError):
+        return False
+
+
+def _is_json_lines(path: Path, *, each: bool) -> bool:
+    """Whether the first and last line of a file or, with ``each``, all of them are JSON objects."""
     with path.open("rb") as lines:
-        first = lines.read(1)
-        lines.seek(max(0, path.stat().st_size - 3))
-        return first == b"{" and lines.read().rstrip().endswith(b"}")
+        if not each:
+            first = lines.read(1)
+            lines.seek(max(0, path.stat().st_size - 3))
+            return first == b"{" and lines.read().rstrip().endswith(b"}")
+        found = False
+        while line := lines.readline(MAX_LINE_BYTES + 1):
+            if line.isspace():
+                continue
+            try:
+                if len(line) > MAX_LINE_BYTES or not isinstance(json.loads(line), dict):
+                    return False
+            except (ValueError, RecursionError):
+                return False
+            found = True
+        return found
 
 
 def _version(headers: Message) -> str:
     """A mark that If-Range takes: a strong ETag, else the date."""
     etag = headers.get("ETag", "")
     return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified", "")
+
+
+def _is_version(headers: Message, version: str) -> bool:
+    """Whether a part is of the version that is there. It must carry its ETag; a date may be left out (RFC 9110)."""
+    found = _version(headers)
+    return found == version or (not found and not version.startswith('"'))
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    """Whether a file that was opened is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _content_range(headers: Message) -> tuple[int | None, int | None]:
@@ -409,8 +573,14 @@ def _md5(headers: Message) -> str | None:
 
 
 def _retry_after(headers: Message) -> float:
-    seconds = headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else 0.0
+    """Seconds, which the server tells as such or by a date."""
+    told = headers.get("Retry-After", "")
+    if re.fullmatch("[0-9]{1,300}", told):
+        return float(told)
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
 
 
 def _reason(error: object) -> str:
@@ -427,8 +597,10 @@ def _check_settings(settings: DownloadSettings) -> None:
         usable = False
     if not usable or re.search(r"[^!-~]", settings.base_url):
         raise SettingsError(f"the base URL {settings.base_url!r} is not an http or https address")
-    if settings.jobs < 1 or settings.retries < 0 or not settings.timeout > 0 or not settings.backoff >= 0:
-        raise SettingsError("a download needs at least 1 job, 0 retries, and a timeout above 0 seconds")
+    if settings.jobs < 1 or settings.retries < 0 or not settings.backoff >= 0 or not 0 < settings.timeout <= 1e6:
+        raise SettingsError("a download needs at least 1 job, 0 retries, and a timeout of 0 to 1,000,000 seconds")
+    if not settings.least_rate >= 0 or settings.largest < 1:
+        raise SettingsError("a download needs a least rate of 0 or more and a largest size of 1 or more")
 
 
 def _normal(name: str) -> str:

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from sketch_pix2seq.errors import DataError, FileError, FormatError
+from sketch_pix2seq.errors import DataError, FileError, FormatError, missing_package
+from sketch_pix2seq.files import open_to_read, replacing
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 if TYPE_CHECKING:
     from typing import Self
+
+    import pyarrow
 
 Split = Literal["train", "valid", "test"]
 Integer = TypeVar("Integer", bound=np.integer)
@@ -35,16 +39,30 @@ LIMIT = 32767 / UNITS
 
 _ROWS_PER_BATCH = 4096
 _VERSION = b"1"
-_SCHEMA = pa.schema(
-    [
-        pa.field("category", pa.dictionary(pa.int16(), pa.string()), nullable=False),
-        pa.field("split", pa.dictionary(pa.int8(), pa.string()), nullable=False),
-        pa.field("xy", pa.list_(pa.int16()), nullable=False),
-        pa.field("ends", pa.list_(pa.int16()), nullable=False),
-        pa.field("metadata", pa.string()),
-    ],
-    metadata={b"sketch_pix2seq.set": _VERSION, b"units_per_canvas_unit": str(UNITS).encode()},
-)
+
+
+def _arrow() -> Any:
+    """pyarrow, which sets alone need. Raises ModelError where it is not installed."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise missing_package(error, "a set of drawings (.arrow)", "sets") from error
+    return pyarrow
+
+
+@cache
+def _schema() -> pyarrow.Schema:
+    pa = _arrow()
+    return pa.schema(
+        [
+            pa.field("category", pa.dictionary(pa.int16(), pa.string()), nullable=False),
+            pa.field("split", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+            pa.field("xy", pa.list_(pa.int16()), nullable=False),
+            pa.field("ends", pa.list_(pa.int16()), nullable=False),
+            pa.field("metadata", pa.string()),
+        ],
+        metadata={b"sketch_pix2seq.set": _VERSION, b"units_per_canvas_unit": str(UNITS).encode()},
+    )
 
 
 @dataclass(frozen=True)
@@ -113,21 +131,25 @@ class SketchSetWriter:
     """Writes a SketchSet as sketches come, in bounded memory; a context manager.
 
     The file appears under its name only when all went well; until then it lies beside as ``NAME.part``.
+    Raises FileError for a place that cannot be written to, also later, when the disk is full.
     """
 
     def __init__(self, path: str | Path) -> None:
+        pa = _arrow()
         self.path = Path(path)
-        self._part = self.path.with_name(self.path.name + ".part")
         self._categories: dict[str, int] = {}
         self._clear()
         self.count = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._sink = pa.OSFile(str(self._part), "wb")
         except OSError as error:
-            raise FileError(path, f"cannot be written: {error.strerror or error}") from error
+            raise FileError(self.path.parent, f"cannot be made: {error.strerror or error}") from error
         options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
-        self._writer = pa.ipc.new_file(self._sink, _SCHEMA, options=options)
+        with ExitStack() as stack:
+            part = stack.enter_context(replacing(self.path))
+            sink = stack.enter_context(pa.OSFile(str(part), "wb"))
+            self._writer = stack.enter_context(pa.ipc.new_file(sink, _schema(), options=options))
+            self._files = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -135,14 +157,10 @@ class SketchSetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        with self._files:
+            if error is not None:
+                raise error
             self._flush()
-        self._writer.close()
-        self._sink.close()
-        if kind is None:
-            self._part.replace(self.path)
-        else:
-            self._part.unlink(missing_ok=True)
 
     def add(self, sketch: Sketch, split: Split) -> None:
         """Add one sketch; metadata is kept, times are not.
@@ -191,6 +209,7 @@ class SketchSetWriter:
     def _flush(self) -> None:
         if not self._waiting:
             return
+        pa = _arrow()
         xy = np.concatenate([rows.xy for rows in self._rows])
         points = np.concatenate([rows.points for rows in self._rows])
         ends = np.concatenate([rows.ends for rows in self._rows])
@@ -204,7 +223,7 @@ class SketchSetWriter:
             _lists(ends, strokes),
             pa.array([text for rows in self._rows for text in rows.metadata], pa.string()),
         ]
-        self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+        self._writer.write_batch(pa.record_batch(columns, schema=_schema()))
         self._clear()
 
 
@@ -217,24 +236,11 @@ class SketchSet:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            self._file = pa.ipc.open_file(pa.memory_map(str(path)))
-        except FileNotFoundError as error:
-            raise FileError(path, "no such file; `sketch-pix2seq prepare SOURCE... SET.arrow` makes a set") from error
-        except (OSError, pa.ArrowException) as error:
-            raise FormatError(
-                path, "not a SketchSet; `sketch-pix2seq prepare SOURCE... SET.arrow` makes one"
-            ) from error
-        if (self._file.schema.metadata or {}).get(b"sketch_pix2seq.set") != _VERSION:
-            raise FormatError(
-                path, "an Arrow file, but not a SketchSet of this version; `sketch-pix2seq prepare` makes one"
-            )
-        batches = [self._file.get_batch(i) for i in range(self._file.num_record_batches)]
+        batches, names = _read(self.path)
         self._xy = [_list_views(batch.column("xy")) for batch in batches]
         self._ends = [_list_views(batch.column("ends")) for batch in batches]
         self._metadata = [batch.column("metadata") for batch in batches]
         self._first_row = np.cumsum([0, *(batch.num_rows for batch in batches)])
-        names = batches[-1].column("category").dictionary.to_pylist() if batches else []
         order = np.argsort(np.array(names, dtype=object)) if names else np.empty(0, np.int64)
         self.categories: tuple[str, ...] = tuple(names[i] for i in order)
         rank = np.empty(len(names), np.int16)
@@ -248,7 +254,11 @@ class SketchSet:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Open a set. Raises FileError where there is none, FormatError where the file is something else."""
+        """Open a set.
+
+        Raises FileError where there is none, FormatError where the file is something else or is damaged: types, ranges
+        and the ends of strokes are checked before anything is used, and nothing takes more memory than the file has.
+        """
         return cls(path)
 
     def __len__(self) -> int:
@@ -264,11 +274,14 @@ class SketchSet:
         xy = _row(self._xy[batch], row).reshape(-1, 2).astype(np.float32) / UNITS
         ends = _row(self._ends[batch], row)
         text = self._metadata[batch][row].as_py()
-        return Sketch(
-            tuple(np.split(xy, ends[:-1])),
-            self.categories[self.category_ids[index]],
-            json.loads(text) if text else {},
-        )
+        try:
+            return Sketch(
+                tuple(np.split(xy, ends[:-1])),
+                self.categories[self.category_ids[index]],
+                dict(json.loads(text)) if text else {},
+            )
+        except (ValueError, TypeError, RecursionError) as error:
+            raise FormatError(self.path, f"damaged: sketch {index} has metadata that is no JSON object") from error
 
     def indices(self, split: Split | None = None, category: str | None = None) -> NDArray[np.int64]:
         """Indices of the sketches of a split, of a category, or of both. Raises DataError for an unknown category."""
@@ -303,12 +316,74 @@ class SketchSet:
         return Points((np.concatenate(xy).astype(np.float32) / np.float32(UNITS)).reshape(-1, 2), is_end, starts)
 
 
-def _lists(values: NDArray[np.int16], lengths: NDArray[np.int64]) -> pa.ListArray:
+def _lists(values: NDArray[np.int16], lengths: NDArray[np.int64]) -> pyarrow.ListArray:
+    pa = _arrow()
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
-def _list_views(column: pa.ListArray) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+def _read(path: Path) -> tuple[list[pyarrow.RecordBatch], list[str]]:
+    """The batches of a set's file, memory-mapped and checked, and its categories."""
+    from sketch_pix2seq.data.untrusted import RefusedArrowError, batches_of
+
+    pa, schema = _arrow(), _schema()
+    advice = "`sketch-pix2seq prepare SOURCE... SET.arrow` makes one"
+    if not path.exists():
+        raise FileError(path, f"no such file; {advice}")
+    open_to_read(path).close()
+    try:
+        buffer = pa.memory_map(str(path)).read_buffer()
+        metadata = pa.ipc.open_file(buffer).schema.metadata or {}
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise FormatError(path, f"not a SketchSet; {advice}") from error
+    if {key: metadata.get(key) for key in schema.metadata} != schema.metadata:
+        raise FormatError(path, f"an Arrow file, but not a SketchSet of this version; {advice}")
+    try:
+        batches = batches_of(buffer, schema)
+        for batch in batches:
+            _check_batch(batch, last=batch is batches[-1])
+        return batches, _names(batches)
+    except RefusedArrowError as error:
+        raise FormatError(path, f"a SketchSet that is damaged: {error}; {advice}") from error
+
+
+def _check_batch(batch: pyarrow.RecordBatch, *, last: bool) -> None:
+    """Raises RefusedArrowError unless every row is a sketch as `Rows` describes it."""
+    from sketch_pix2seq.data.untrusted import RefusedArrowError
+
+    if batch.num_rows != _ROWS_PER_BATCH and not (last and 0 < batch.num_rows < _ROWS_PER_BATCH):
+        raise RefusedArrowError(f"a part has {batch.num_rows} rows")
+    if batch.column("split").dictionary.to_pylist() != list(SPLITS):
+        raise RefusedArrowError("its splits are not train, valid and test")
+    for name in ("xy", "ends"):
+        if batch.column(name).values.null_count:
+            raise RefusedArrowError(f"numbers are missing in {name}")
+    (_, numbers), (ends, strokes) = _list_views(batch.column("xy")), _list_views(batch.column("ends"))
+    lengths = np.diff(numbers)
+    if (lengths <= 0).any() or (lengths % 2).any() or (np.diff(strokes) <= 0).any():
+        raise RefusedArrowError("a sketch has no points or half a point")
+    used = ends[strokes[0] : strokes[-1]].astype(np.int32)
+    firsts = strokes[:-1] - strokes[0]
+    steps = np.diff(used, prepend=0)
+    steps[firsts] = used[firsts]
+    if (steps <= 0).any() or (used[strokes[1:] - strokes[0] - 1] != lengths // 2).any():
+        raise RefusedArrowError("a stroke ends where it cannot")
+
+
+def _names(batches: Sequence[pyarrow.RecordBatch]) -> list[str]:
+    """The categories that the codes of all batches index: each batch knows those of the batches before it."""
+    from sketch_pix2seq.data.untrusted import RefusedArrowError
+
+    known: list[str] = []
+    for batch in batches:
+        names = batch.column("category").dictionary.to_pylist()
+        if names[: len(known)] != known or not all(names) or len(set(names)) != len(names):
+            raise RefusedArrowError("its categories are not the same throughout")
+        known = names
+    return known
+
+
+def _list_views(column: pyarrow.ListArray) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
     return column.values.to_numpy(zero_copy_only=True), column.offsets.to_numpy(zero_copy_only=True)
 
 
@@ -317,7 +392,7 @@ def _row(views: tuple[NDArray[np.int16], NDArray[np.int32]], row: int) -> NDArra
     return values[offsets[row] : offsets[row + 1]]
 
 
-def _codes(column: pa.DictionaryArray) -> NDArray[np.integer]:
+def _codes(column: pyarrow.DictionaryArray) -> NDArray[np.integer]:
     codes: NDArray[np.integer] = column.indices.to_numpy(zero_copy_only=True)
     return codes
 

@@ -1,8 +1,8 @@
 """The map: drawings of every category, each with its code and a place in the plane. `studio.atlas` makes one.
 
-``atlas.safetensors`` in a model folder: ``places`` (n, 2) in 0..1; ``category_ids`` (n,), the index into ``categories``;
-``codes`` (n, z) int8, in 1/32; ``points`` (total, 2) int16 in canvas units; ``stroke_starts`` and ``sketch_starts``, where
-each begins; ``categories`` (JSON), ``drawn_by`` and ``made_from`` in the metadata.
+``atlas.safetensors`` in a model folder: ``places`` (n, 2) in 0..1; ``category_ids`` (n,), the index into
+``categories``; ``codes`` (n, z) int8, in 1/32; ``points`` (total, 2) int16 in canvas units; ``stroke_starts`` and
+``sketch_starts``, where each begins; ``categories`` (JSON), ``drawn_by`` and ``made_from`` in the metadata.
 """
 
 from __future__ import annotations

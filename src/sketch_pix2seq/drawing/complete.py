@@ -2,9 +2,9 @@
 
 The decoder's rows lie in the square frame of the finished drawing, and its code is the finished picture's; a started
 drawing tells neither. The flow, given the code of the started strokes, proposes codes of whole drawings that begin so,
-and where the strokes lie in them. Each proposal is weighed by the likelihood of the strokes under the decoder, and those
-with most weight are continued. Where a picture of the whole is given, its code is known, and frames alone are proposed;
-so are they for a decoder without a code.
+and where the strokes lie in them. Each proposal is weighed by the likelihood of the strokes under the decoder, and
+those with most weight are continued. Where a picture of the whole is given, its code is known, and frames alone are
+proposed; so are they for a decoder without a code.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ PROPOSALS: int = COMPLETE["proposals"]
 """Codes and frames that the flow proposes, at least."""
 _RATIOS: tuple[float, ...] = tuple(COMPLETE["ratios"])
 _PLACES: tuple[float, ...] = tuple(COMPLETE["places"])
-"""Longest side of the whole over that of the started strokes, and where these lie in the room that is left, where frames
-are proposed without the flow."""
+"""Longest side of the whole over that of the started strokes, and where these lie in the room that is left, where
+frames are proposed without the flow."""
 _AS_PLACED: float = COMPLETE["as_placed"]
 """Nats a point in favour of the frame of a picture that is given as strokes."""
 
@@ -147,9 +147,7 @@ def _frames(model: Model, started: Sketch, code: FloatArray, told: Told) -> _Pro
     return _Proposals(code[many], Told(*(v[many] for v in told)), ratio * side, centres, np.zeros(len(tried)))
 
 
-def _weighed(
-    model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int
-) -> tuple[_Proposals, float]:
+def _weighed(model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int) -> tuple[_Proposals, float]:
     """The proposals with most weight, and how probable it is that nothing is missing."""
     rows = _rows(started, proposals, model.info.sequence)
     n, k = rows.shape[:2]
@@ -166,9 +164,7 @@ def _weighed(
     return proposals.select(np.resize(order, samples)), finished
 
 
-def _continued(
-    model: Model, started: Sketch, proposals: _Proposals, seed: int, settings: DrawSettings
-) -> list[Sketch]:
+def _continued(model: Model, started: Sketch, proposals: _Proposals, seed: int, settings: DrawSettings) -> list[Sketch]:
     rows = _rows(started, proposals, model.info.sequence)
 
     def begin(runtime: Runtime, chosen: NDArray[np.int64]) -> DrawingState:
@@ -202,9 +198,7 @@ def _rows(started: Sketch, proposals: _Proposals, spec: SequenceSpec) -> FloatAr
     return rows if spec.start == "centre" or len(points) == 1 else rows[:, 1:]
 
 
-def _joined(
-    started: Sketch, drawn: Sketch, side: float, centre: DoubleArray, spec: SequenceSpec, given: int
-) -> Sketch:
+def _joined(started: Sketch, drawn: Sketch, side: float, centre: DoubleArray, spec: SequenceSpec, given: int) -> Sketch:
     """The started strokes as they are, and what was drawn after them, in their coordinates."""
     origin = np.full(2, CANVAS_SIZE / 2) if spec.start == "centre" else np.zeros(2)
     target = centre if spec.start == "centre" else started.points()[0].astype(np.float64)

@@ -20,11 +20,21 @@ from numpy.typing import NDArray
 from sketch_pix2seq.drawing import alter, latent
 from sketch_pix2seq.drawing.complete import complete
 from sketch_pix2seq.drawing.model import DrawSettings, Model, Source, read_source
-from sketch_pix2seq.drawing.writing import SHEET, checked_formats, free_name, make_folder, write_drawings
+from sketch_pix2seq.drawing.writing import (
+    SHEET,
+    check_free,
+    checked_formats,
+    drawing_names,
+    free_name,
+    make_folder,
+    note_written,
+    write_drawings,
+)
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.files import write_whole
 from sketch_pix2seq.formats import stem_of
-from sketch_pix2seq.raster import RasterSpec, damaged, render, render_fitted
+from sketch_pix2seq.formats.paper import PaperSize
+from sketch_pix2seq.raster import RasterSpec, damaged, render_fitted
 from sketch_pix2seq.sheet import Cell, Paper, Picture, Row, draw_sketch, line_width, place, write_sheet
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
@@ -34,6 +44,8 @@ HybridWay: TypeAlias = Literal["overlay", "left-right", "top-bottom", "code"]
 
 STROKES, STRIP, MORPH = "strokes.png", ("strip.png", "strip.svg"), "morph.gif"
 """What is written beside the sheet: of changed inputs; of interpolations."""
+BETWEEN = 0.4
+"""Level to which codes between those of pictures are noised before the flow brings them back."""
 NEAR = 2.0
 """How far from a line ink may lie and still count as drawn there, in pixels of a picture of 48 x 48."""
 
@@ -44,8 +56,6 @@ _INKED = 64
 """Least value of a pixel that counts as ink: a line between two pixels leaves half in each."""
 _MOST_STROKES = 60
 """Strokes that are shown one by one at most."""
-_UNENDED = 1e6
-"""What a drawing that did not end costs when drawings are chosen."""
 _MORPH_SIZE, _MORPH_STEP, _MORPH_END = 256, 120, 800
 """Side of the animation in pixels; how long a step and either end are shown, in milliseconds."""
 
@@ -204,12 +214,15 @@ def hybrid(
     if how == "code":
         code = latent.mix(np.stack([first.code, second.code]), (1 - share, share))
         label = f"{_percent(share)} of the second"
+        level = BETWEEN
     else:
         both = _both(first.sketch, second.sketch, how, at)
         code = model.encode_sketches([both])[0]
         inputs.append(Cell(both))
         columns.append("together")
-    drawings = model.draw_codes(code[None], samples, seed=seed, settings=settings)[0]
+        level = 0.0 if settings.freedom is None else settings.freedom
+    levels = np.array([level], np.float32)
+    drawings = model.draw_between(code[None], levels, samples, seed=seed, settings=settings)[0]
     group = Group(f"{first.name}-{second.name}", tuple(inputs), tuple(drawings), label)
     return Creation(tuple(columns), (group,))
 
@@ -227,20 +240,19 @@ def interpolation(
 ) -> Interpolation:
     """Draw the way from one thing to another: ``samples`` ways of ``steps`` drawings each, both ends among them.
 
-    Of the ``settings.candidates`` drawings of every step one is kept, such that along the way drawings look like what
-    is meant (their codes are near) and like their neighbours (so is their ink), in equal parts: the cheapest way
-    through all candidates (Viterbi 1967).
+    Codes between the ends are no code of a picture: each is noised, most in the middle, and brought back by the flow,
+    all with the same random numbers.
     Raises SettingsError as `latent.interpolate` does, and as `Model.code_of` does.
     """
     first, last = _read(model, (a, b), seed, settings)
     codes = latent.interpolate(first.code, last.code, steps, how)
-    each = settings.candidates
-    drawn = model.draw_codes(codes, samples * each, seed=seed, settings=replace(settings, candidates=1))
+    levels = BETWEEN * np.sin(np.linspace(0, np.pi, steps)).astype(np.float32)
+    drawn = model.draw_between(codes, levels, samples, seed=seed, settings=settings)
     name = f"{first.name}-to-{last.name}"
     captions = tuple(_percent(share) for share in np.linspace(0, 1, steps))
     groups = []
     for n in range(samples):
-        way = _smoothest(model, codes, [row[n * each : (n + 1) * each] for row in drawn])
+        way = [row[n] for row in drawn]
         own = name if n == 0 else f"{name}_{n + 1}"
         groups.append(Group(own, (first.cell, last.cell), tuple(way), captions=captions))
     return Interpolation(("from", "to"), tuple(groups))
@@ -259,7 +271,8 @@ def analogy(
     """Draw what ``a`` - ``b`` + ``c`` is in the space of codes. Raises as `Model.code_of` does."""
     plus, minus, base = _read(model, (a, b, c), seed, settings)
     code = latent.analogy(plus.code, minus.code, base.code)
-    drawings = model.draw_codes(code[None], samples, seed=seed, settings=settings)[0]
+    levels = np.array([BETWEEN], np.float32)
+    drawings = model.draw_between(code[None], levels, samples, seed=seed, settings=settings)[0]
     name = f"{plus.name}-minus-{minus.name}-plus-{base.name}"
     return Creation(("", "minus", "plus"), (Group(name, (plus.cell, minus.cell, base.cell), tuple(drawings)),))
 
@@ -289,7 +302,9 @@ def healing(
     ink = model.ink_of(sketches)
     inputs = np.stack([damaged(ink, damage, seed=seed) for damage in damages], axis=1)  # picture, damage, y, x
     shown = inputs.reshape(-1, *ink.shape[1:])
-    drawn = iter(model.draw_codes(model.encode_ink(shown), samples, pictures=shown, seed=seed, settings=settings))
+    # What is missing must not be weighed against: the decoder attends to what is there, and strokes are not searched.
+    unweighed = replace(settings, proposals=1)
+    drawn = iter(model.draw_codes(model.encode_ink(shown), samples, pictures=shown, seed=seed, settings=unweighed))
     groups = []
     taken: set[str] = set()
     for picture, sketch, own in zip(pictures, sketches, inputs, strict=True):
@@ -311,7 +326,7 @@ def completion(
     seed: int = 0,
     settings: DrawSettings = DrawSettings(),
 ) -> Creation:
-    """Go on with a started drawing, towards a category, a picture, or whatever it may become: see `complete`."""
+    """Continue a started drawing, towards a category, a picture, or whatever it may become: see `complete`."""
     sketch = started if isinstance(started, Sketch) else read_source(started)
     goal = None if picture is None else read_source(picture)
     drawings = complete(model, sketch, samples, category=category, picture=goal, seed=seed, settings=settings)
@@ -324,16 +339,30 @@ def completion(
 
 
 def write_creation(
-    creation: Creation, out: str | Path, *, formats: Sequence[str] = ("svg",), width_mm: float | None = None
+    creation: Creation,
+    out: str | Path,
+    *,
+    formats: Sequence[str] = ("svg",),
+    paper: PaperSize = PaperSize(),
+    overwrite: bool = False,
 ) -> CreateReport:
     """Write drawings and a sheet with the inputs beside them into a folder, which is made where it is missing.
 
     Drawings: NAME-1.svg, NAME-2.svg ... of each group (ndjson and npz: one file a group). Of a changed picture also
     strokes.png, the picture's strokes with their numbers; of an interpolation strip.png, strip.svg and morph.gif, the
     first way there and back, a frame a step.
-    Raises SettingsError for an unknown format, FileError where something cannot be written.
+    Drawings that were written earlier are replaced; other files need ``overwrite``.
+    Raises SettingsError for an unknown format, FileError where something cannot be written or would be replaced.
     """
     wanted, out = checked_formats(formats), Path(out)
+    files = [SHEET]
+    if isinstance(creation, Alteration):
+        files.append(STROKES)
+    if isinstance(creation, Interpolation):
+        files += [*STRIP, MORPH]
+    for group in creation.groups:
+        files += drawing_names(group.name, len(group.drawings), wanted)
+    check_free(out, files, overwrite)
     make_folder(out)
     numbers = range(1, max(len(group.drawings) for group in creation.groups) + 1)
     sheet = write_sheet(
@@ -348,7 +377,8 @@ def write_creation(
         others.append(_write_morph(out / MORPH, creation.groups[0].drawings))
     for group in creation.groups:
         named = [drawing.with_(category=group.name) for drawing in group.drawings]
-        write_drawings(group.name, named, out, wanted, width_mm)
+        write_drawings(group.name, named, out, wanted, paper)
+    note_written(out, files)
     return CreateReport(len(creation.drawings), out, sheet, tuple(others))
 
 
@@ -462,27 +492,3 @@ def _told(shares: Seen) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
-
-
-def _smoothest(model: Model, codes: FloatArray, drawn: Sequence[Sequence[Sketch]]) -> list[Sketch]:
-    """One of the candidates of each step: near to the step's code, and to its neighbours in looks."""
-    steps, each = len(drawn), len(drawn[0])
-    if each == 1:
-        return [row[0] for row in drawn]
-    everything = [sketch for row in drawn for sketch in row]
-    far = np.square(model.encode_sketches(everything).reshape(steps, each, -1) - codes[:, None, :]).mean(axis=2)
-    ended = np.array([sketch.metadata["ended"] for sketch in everything]).reshape(steps, each)
-    ink = np.stack([cv2.GaussianBlur(render(s, _FRAME).astype(np.float32), (0, 0), NEAR) for s in everything])
-    looks = ink.reshape(steps, each, -1)
-    apart = np.square(looks[:-1, :, None] - looks[1:, None, :]).mean(axis=3)  # step, candidate, next candidate
-    own = far / max(float(far.mean()), 1e-12) + _UNENDED * ~ended
-    between = apart / max(float(apart.mean()), 1e-12)
-    cost, before = own[0], np.zeros((steps, each), np.int64)
-    for step in range(1, steps):
-        ways = cost[:, None] + between[step - 1]
-        before[step] = ways.argmin(axis=0)
-        cost = ways.min(axis=0) + own[step]
-    chosen = [int(cost.argmin())]
-    for step in range(steps - 1, 0, -1):
-        chosen.append(int(before[step][chosen[-1]]))
-    return [row[index] for row, index in zip(drawn, reversed(chosen), strict=True)]

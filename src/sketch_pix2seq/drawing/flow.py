@@ -58,34 +58,37 @@ def sample_codes(
     *,
     guidance: float,
     codes: FloatArray | None = None,
-    level: float = 1.0,
+    level: float | FloatArray = 1.0,
 ) -> tuple[FloatArray, FloatArray]:
     """Codes ``(n, z)``, and frames ``(n, FRAME)`` of the started strokes, which mean nothing where there are none.
 
-    codes: begin with these, noised to the level in 0..1; without, and at level 1, with noise. guidance: how far towards
-    what the category alone brings; 1 = not beyond it. Raises ModelError for a model without a flow.
+    codes: begin with these, noised to the level in 0..1, one for all or ``(n,)``; without, with noise. guidance: how
+    far towards what the category alone brings; 1 = not beyond it. Raises ModelError for a model without a flow.
     """
     n, z = given.partial.shape
     x = normal(streams, z + FRAME)
+    levels = np.broadcast_to(np.asarray(level, np.float32), (n,))[:, None]
     if codes is not None:
-        x[:, :z] = (1 - level) * codes + level * x[:, :z]
-        x[:, z:] *= level
-    times = np.linspace(level, 0, max(FEWEST_STEPS, round(STEPS * level)) + 1, dtype=np.float32)
-    for now, after in zip(times[:-1], times[1:], strict=True):
-        slope = _guided(runtime, x, float(now), given, guidance)
+        x[:, :z] = (1 - levels) * codes + levels * x[:, :z]
+        x[:, z:] *= levels
+    steps = max(FEWEST_STEPS, round(STEPS * float(levels.max(initial=0))))
+    for step in range(steps):
+        now, after = levels * np.float32(1 - step / steps), levels * np.float32(1 - (step + 1) / steps)
+        slope = _guided(runtime, x, now, given, guidance)
         end = x + (after - now) * slope
-        x = end if after == 0 else x + (after - now) / 2 * (slope + _guided(runtime, end, float(after), given, guidance))
+        last = step + 1 == steps
+        x = end if last else x + (after - now) / 2 * (slope + _guided(runtime, end, after, given, guidance))
     return x[:, :z], x[:, z:]
 
 
-def _guided(runtime: Runtime, x: FloatArray, t: float, given: Given, guidance: float) -> FloatArray:
+def _guided(runtime: Runtime, x: FloatArray, t: FloatArray, given: Given, guidance: float) -> FloatArray:
     n = len(x)
     if guidance == 1:
-        return runtime.velocity(x, np.full((n, 1), t, np.float32), *given)
+        return runtime.velocity(x, t, *given)
     untold = np.full(n, len(runtime.info.categories), np.int64)
     both = runtime.velocity(
         np.concatenate([x, x]),
-        np.full((2 * n, 1), t, np.float32),
+        np.concatenate([t, t]),
         np.concatenate([given.category, untold]),
         np.concatenate([given.partial, given.partial]),
         np.concatenate([given.started, given.started]),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.categories import category_named
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.constants import MODEL
 from sketch_pix2seq.drawing.flow import LEVEL, Given, sample_codes
@@ -24,8 +24,12 @@ from sketch_pix2seq.raster import ink_of, shades_of
 from sketch_pix2seq.sequence import mixed, rows_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
-Source: TypeAlias = str | Path | Sketch | NDArray[np.uint8]
-"""A file of any readable format, a sketch, or an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``)."""
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Source: TypeAlias = "str | Path | Sketch | NDArray[np.uint8] | Image"
+"""A file of any readable format, a sketch, an image array (grey ``(h, w)`` or colour ``(h, w, 3 | 4)``) or Pillow's
+image."""
 
 FREEDOM: float = MODEL["freedom"]
 """Freedom where none is given and the model has a flow."""
@@ -61,7 +65,8 @@ class Model:
     """Draws pictures again, and categories from nothing, stroke by stroke. `load_model` makes one."""
 
     def __init__(self, runtime: Runtime, folder: Path | None = None, *, has_flow: bool | None = None) -> None:
-        """folder: the model folder, for what else lies in it; has_flow: whether codes can be drawn, if not by folder."""
+        """folder: the model folder, for what else lies in it; has_flow: whether codes can be drawn, if not by
+        folder."""
         self.runtime = runtime
         self._folder = folder
         self.has_flow = (folder is not None and (folder / FLOW).exists()) if has_flow is None else has_flow
@@ -145,9 +150,7 @@ class Model:
         ink = self.ink_of(sketches)
         codes = self.encode_ink(ink)
         if freedom == 0:
-            return self.draw_codes(
-                codes, samples, pictures=ink, seed=seed, settings=settings, on_progress=on_progress
-            )
+            return self.draw_codes(codes, samples, pictures=ink, seed=seed, settings=settings, on_progress=on_progress)
         index = None if category is None else self.index_of(category)
         known = self.recognise(ink) if index is None else np.full(len(ink), index, np.int64)
         return self.vary_codes(codes, known, samples, seed=seed, settings=settings, on_progress=on_progress)
@@ -203,7 +206,7 @@ class Model:
             state = runtime.start(codes[some], Told(*(x[some] for x in told)))
             return state.select(inverse)
 
-        followed = told.picture.any()
+        followed = settings.proposals > 1 and told.picture.any()
         return draw(self.runtime, begin, streams, settings, pictures=told.picture[sources] if followed else None)
 
     def vary_codes(
@@ -232,6 +235,29 @@ class Model:
                 on_progress(int(part[-1] + 1) // samples - begin // samples)
         return [drawings[i * samples : (i + 1) * samples] for i in range(n)]
 
+    def draw_between(
+        self,
+        codes: FloatArray,
+        levels: FloatArray,
+        samples: int = 1,
+        *,
+        seed: int = 0,
+        settings: DrawSettings = DrawSettings(),
+    ) -> list[list[Sketch]]:
+        """Draw codes ``(n, z)`` that no picture has, such as mixtures, each noised to its level ``(n,)`` and brought
+        back by the flow without a category; as they are, by a model without a flow. Samples share their random numbers
+        over the codes, so that near codes are drawn alike.
+        """
+        if not self.has_flow:
+            return self.draw_codes(codes, samples, seed=seed, settings=settings)
+        sources = np.repeat(np.arange(len(codes)), samples)
+        streams = np.tile(streams_of(seed, samples), len(codes))
+        unknown = np.full(len(sources), len(self.info.categories), np.int64)
+        given = Given.of(unknown, codes.shape[1])
+        new, _ = sample_codes(self.runtime, given, streams, guidance=1, codes=codes[sources], level=levels[sources])
+        drawings = self._from_flow(new, unknown, streams, settings)
+        return [drawings[i * samples : (i + 1) * samples] for i in range(len(codes))]
+
     def _from_flow(
         self, codes: FloatArray, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings
     ) -> list[Sketch]:
@@ -250,8 +276,8 @@ class Model:
     ) -> list[Sketch]:
         """Draw ``samples`` things of a category from nothing, or (None) of any category.
 
-        Of several categories ``samples`` of each, in their order, drawn together. Codes are drawn by the flow from noise.
-        A model without an encoder has no codes: it draws from its first state.
+        Of several categories ``samples`` of each, in their order, drawn together. Codes are drawn by the flow from
+        noise. A model without an encoder has no codes: it draws from its first state.
         on_progress: called with the number of drawings finished since the last call.
         Raises ModelError for a model without a flow, SettingsError for an unknown category.
         """
@@ -262,6 +288,11 @@ class Model:
         else:
             several = [name for name in ([category] if isinstance(category, str) else category) for _ in range(samples)]
         wanted = np.array([self.index_of(name) for name in several], np.int64)
+        if category is not None and not self.has_encoder and len(self.info.categories) > 1:
+            raise SettingsError(
+                f"this model cannot be told which of its {len(self.info.categories)} categories to draw; any of them "
+                "comes with `--category any`"
+            )
         streams = streams_of(seed, len(wanted))
         drawings: list[Sketch] = []
         for begin in range(0, len(wanted), _DRAWN_AT_ONCE):
@@ -276,10 +307,6 @@ class Model:
         self, category: NDArray[np.int64], streams: NDArray[np.uint64], settings: DrawSettings
     ) -> list[Sketch]:
         if not self.has_encoder:
-            if len(self.info.categories) > 1:
-                raise SettingsError(
-                    f"this model cannot be told which of its {len(self.info.categories)} categories to draw"
-                )
             told = Told.nothing(self.info, 1)
             sources = np.zeros(len(streams), np.int64)
             return self._drawn(np.zeros((1, 0), np.float32), told, sources, streams, settings)
@@ -301,19 +328,11 @@ class Model:
 
         Raises SettingsError for one that the model does not know.
         """
-        known = {name.lower(): i for i, name in enumerate(self.info.categories)}
-        index = known.get(category.lower())
-        if index is None:
-            near = get_close_matches(category.lower(), known, 1, 0.75)
-            hint = f"; did you mean {self.info.categories[known[near[0]]]!r}?" if near else ""
-            raise SettingsError(
-                f"the model does not know {category!r}{hint}; `sketch-pix2seq categories` lists the "
-                f"{len(known)} that it knows, `train --from bundled` teaches it more"
-            )
-        return index
+        return self.info.categories.index(category_named(category, self.info.categories))
 
     def recognise(self, ink: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Index of the category that each ink ``(n, size, size)`` shows; the number of categories where that is unsure."""
+        """Index of the category that each ink ``(n, size, size)`` shows; the number of categories where that is
+        unsure."""
         known, unknown = {name: i for i, name in enumerate(self.info.categories)}, len(self.info.categories)
         if self.classifier is None or self.classifier.raster != self.info.model.raster or not len(ink):
             return np.full(len(ink), unknown, np.int64)
@@ -412,7 +431,7 @@ def read_source(source: Source) -> Sketch:
     """The sketch that a source holds (the first, of a file of many), fitted to the canvas."""
     if isinstance(source, Sketch):
         sketch = source
-    elif isinstance(source, np.ndarray):
+    elif not isinstance(source, str | Path):
         from sketch_pix2seq.formats.picture import read_picture
 
         sketch = read_picture(source)

@@ -1,16 +1,19 @@
-"""Finding a model: the bundled one, one in a folder, or one on the Hugging Face Hub."""
+"""Finding a model: the bundled one, one in a folder, or one on the Hugging Face Hub (``hf:owner/name``)."""
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.runtime import OnnxRuntime, Runtime, RuntimeName, TorchRuntime
-from sketch_pix2seq.errors import ModelError
-from sketch_pix2seq.model.folder import CONFIG, RUN_MODEL
+from sketch_pix2seq.errors import ModelError, missing_package
+from sketch_pix2seq.model.folder import CHECKPOINT, CONFIG, RUN_MODEL
 
 BUNDLED = "bundled"
+HUB = "hf:"
+"""Begins the name of a model on the Hugging Face Hub; nothing else asks the Hub."""
 
 
 def bundled_folder() -> Path:
@@ -18,10 +21,8 @@ def bundled_folder() -> Path:
     return Path(str(resources.files("sketch_pix2seq"))) / "pretrained"
 
 
-def load_model(
-    model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", threads: int = 0
-) -> Model:
-    """The bundled model, the model of a folder, or ``owner/name`` on the Hugging Face Hub (needs huggingface_hub).
+def load_model(model: str | Path = BUNDLED, *, runtime: RuntimeName = "onnx", threads: int = 0) -> Model:
+    """The bundled model, the model of a folder, or ``hf:owner/name`` on the Hugging Face Hub (needs huggingface_hub).
 
     runtime: "onnx" needs nothing more, "torch" needs PyTorch. threads: of ONNX Runtime; 0 = one a core.
     Raises ModelError where there is no such model, or PyTorch is asked for and not there.
@@ -40,28 +41,37 @@ def load_model(
 
 
 def model_folder(model: str | Path) -> Path:
-    """Where a model's files lie, in a training run's folder too; a name on the Hub is downloaded."""
+    """Where a model's files lie, in a training run's folder too; ``hf:owner/name`` is downloaded from the Hub.
+
+    Raises ModelError where there is no such folder or name, or a run has not written its model yet.
+    """
     if str(model) == BUNDLED:
         return bundled_folder()
+    if isinstance(model, str) and model.startswith(HUB):
+        return _from_hub(model.removeprefix(HUB))
     folder = Path(model)
-    if folder.exists():
-        inside = folder / RUN_MODEL
-        return inside if inside.is_dir() and not (folder / CONFIG).exists() else folder
-    if isinstance(model, str) and model.count("/") == 1 and not model.startswith((".", "/")):
-        return _from_hub(model)
-    raise ModelError(f"{model}: no such folder; give a model folder, `bundled`, or owner/name on the Hugging Face Hub")
+    if not folder.exists():
+        text = str(model)
+        hub = f"; a model on the Hugging Face Hub is {HUB}{text}" if re.fullmatch(r"[\w.-]+/[\w.-]+", text) else ""
+        raise ModelError(f"{model}: no such folder; give a model folder, `{BUNDLED}`, or {HUB}owner/name{hub}")
+    if (folder / CONFIG).exists() or not (inside := folder / RUN_MODEL).is_dir():
+        if (folder / CHECKPOINT).is_file():
+            raise ModelError(
+                f"{folder}: a run that has not ended; `sketch-pix2seq export {folder} --data SET.arrow` writes a model "
+                "of its last checkpoint"
+            )
+        return folder
+    return inside
 
 
 def _from_hub(name: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        raise ModelError(
-            f"{name}: no such folder; for a model on the Hugging Face Hub: pip install huggingface_hub"
-        ) from error
+        raise missing_package(error, f"{HUB}{name}", "hub") from error
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.onnx", "*.safetensors", "*.npz", "*.md"]))
     except Exception as error:  # the client raises many kinds, for a name, the network or the server
         raise ModelError(
-            f"{name}: neither a folder nor to be had from the Hugging Face Hub ({str(error).splitlines()[0]})"
+            f"{HUB}{name}: not to be had from the Hugging Face Hub ({str(error).splitlines()[0]})"
         ) from error

@@ -261,5 +261,7 @@ class TorchRuntime:
 
 def _missing(path: Path) -> str:
     if path.name == FLOW:
-        return f"{path}: no such file; this model has no flow, so it draws only from pictures that it follows (freedom 0)"
+        return (
+            f"{path}: no such file; this model has no flow, so it draws only from pictures that it follows (freedom 0)"
+        )
     return f"{path}: no such file; the model folder is incomplete"

@@ -34,6 +34,11 @@ BETA: float = SAMPLER["beta"]
 """Nats for each pixel of ink that a proposal wastes, or leaves out where it ends."""
 WASTE: float = SAMPLER["waste"]
 """Share of the energy difference that counts as wasted ink: ink beside the picture's is counted twice in it."""
+EXPECTED: float = SAMPLER["expected"]
+"""Ink that a stroke may waste for each pixel that it covers before it counts against it: later strokes waste some, too,
+and without this short strokes would weigh more than long ones."""
+STROKE: float = SAMPLER["stroke"]
+"""Nats against each stroke."""
 USEFUL: float = SAMPLER["useful"]
 """Pixels of the picture's ink that a stroke must cover, and that must be missing to keep a drawing from ending."""
 USELESS: float = SAMPLER["useless"]
@@ -103,10 +108,10 @@ def draw(
 ) -> list[Sketch]:
     """One drawing for each seed, in canvas units of the drawing's own frame (its longest side about 255).
 
-    begin: gives the states of some of the drawings, by their numbers, before the first row; of those with ``given`` rows
-    ``(n, k, 5)``, after these (`prefill`). pictures: ink ``(n, size, size)`` in 0..1 that strokes are weighed by.
-    ``metadata["ended"]`` says whether a drawing ended by itself. The same seed, weights and device give the same strokes.
-    Raises SettingsError where more rows are given than ``settings.max_points``.
+    begin: gives the states of some of the drawings, by their numbers, before the first row; of those with ``given``
+    rows ``(n, k, 5)``, after these (`prefill`). pictures: ink ``(n, size, size)`` in 0..1 that strokes are weighed by.
+    ``metadata["ended"]`` says whether a drawing ended by itself. The same seed, weights and device give the same
+    strokes. Raises SettingsError where more rows are given than ``settings.max_points``.
     """
     if given is not None and given.shape[1] > settings.max_points:
         raise SettingsError(
@@ -246,7 +251,8 @@ class _Search:
         return mixed(streams + code.astype(np.uint64) * _STRIDE)
 
     def _weigh(self, drawing: int, pictures: FloatArray) -> None:
-        """Resample one of the proposals of a drawing, and of the best of the rounds before; or go into another round."""
+        """Resample one of the proposals of a drawing, and of the best of the rounds before; or go into another
+        round."""
         first, base = drawing * self.each, int(self.base.at[drawing])
         inks = [self._after(slot, base) for slot in range(first, first + self.each)]
         weights = np.array([self._log_weight(drawing, s, ink, pictures) for s, ink in enumerate(inks, first)])
@@ -273,7 +279,7 @@ class _Search:
         picture, before = pictures[self.number[drawing]], self.paper[drawing]
         gain = float(np.square(before - picture).sum() - np.square(ink - picture).sum())
         laid = float(np.square(ink - before).sum())
-        return -BETA * (laid - gain) * WASTE - (USELESS if gain < USEFUL else 0.0)
+        return BETA * (EXPECTED * gain - WASTE * (laid - gain)) - STROKE - (USELESS if gain < USEFUL else 0.0)
 
     def _after(self, slot: int, first: int, slots: _Slots | None = None) -> FloatArray:
         """The paper of a drawing with the stroke of a slot on it."""

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from sketch_pix2seq.data.batches import BatchSettings, Loader
 from sketch_pix2seq.data.store import SketchSet, Split
+from sketch_pix2seq.drawing.recognition import METADATA
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.evaluation.recognition import METADATA
 from sketch_pix2seq.evaluation.settings import ClassifierSettings
 from sketch_pix2seq.files import replacing
 from sketch_pix2seq.machine import machine

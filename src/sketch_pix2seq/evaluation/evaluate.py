@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.data.batches import longest_rows
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.recognition import Classifier, load_classifier
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.evaluation import metrics
+from sketch_pix2seq.evaluation.freedom import NEIGHBOURS, LikenessSettings, Sample, freedom_table
 from sketch_pix2seq.evaluation.likelihood import Likelihood, likelihood
-from sketch_pix2seq.evaluation.recognition import Classifier, load_classifier
 from sketch_pix2seq.evaluation.results import (
     AtDamage,
-    AtTemperature,
     Distribution,
     Evaluation,
+    Likeness,
     Losses,
     Recognition,
     Retrieval,
-    Turing,
 )
 from sketch_pix2seq.evaluation.settings import EvaluateSettings
-from sketch_pix2seq.evaluation.statistics import bootstrap, by_group, share, spread
+from sketch_pix2seq.evaluation.statistics import bootstrap, by_group, ratio, share, spread
 from sketch_pix2seq.evaluation.strokes import stroke_statistics
 from sketch_pix2seq.machine import machine
-from sketch_pix2seq.raster import damaged, ink_of
+from sketch_pix2seq.raster import damaged
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
-NEIGHBOURS = 3
-"""k of precision and recall."""
 _KS = (1, 10, 50)
+_ORDER: tuple[Split, ...] = ("test", "valid", "train")
+"""Splits from which another person's sketches are taken, after the one that is measured."""
 
 
 def evaluate(
@@ -50,13 +51,14 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on a split of a set; each metric's own function tells its protocol.
 
-    Every sketch of the split is redrawn once, in one go for Rec, FID, the Turing test and the stroke statistics; once
-    more at the temperature of Ret@k. Categories that the model was not trained on are left out. FID, precision and
-    recall compare with as many sketches of the training split, category by category, never with the inputs
-    themselves; the figures of the inputs stand beside those of their redrawings.
+    Every sketch of the split is redrawn once at freedom 0, for Rec, Ret@k, FID, the stroke statistics and the first row
+    of the table over freedom (`freedom.freedom_table`), for which some are drawn at other freedoms, too. Categories
+    that the model was not trained on are left out. FID, precision and recall compare with as many sketches of the
+    training split, category by category, never with the inputs themselves; the figures of the inputs stand beside those
+    of their redrawings.
     Raises DataError where no sketch is left to measure on, ModelError for a model without an encoder.
     """
-    model.check_sees()
+    model.check_encoder()
     began = time.monotonic()
     tell = on_progress or (lambda what, done, total: None)
     classifier = classifier or load_classifier()
@@ -65,9 +67,7 @@ def evaluate(
     labels = np.searchsorted(np.array(used), np.array(sketches.categories)[sketches.category_ids[chosen]])
     people = [sketches[int(i)].fit() for i in chosen]
 
-    draw = _drawing(settings, settings.temperature, settings.candidates)
-    drawn = _drawn(model, people, 1, draw, settings.seed, tell, "redrawing")
-    redrawn = [drawing for (drawing,) in drawn]
+    redrawn = [d for (d,) in _drawn(model, people, 0.0, 1, settings, settings.seed, tell, "redrawing")]
     ended = np.array([bool(drawing.metadata["ended"]) for drawing in redrawn])
 
     tell("looking", 0, 3)
@@ -88,20 +88,18 @@ def evaluate(
         renderer=classifier.raster,
         classifier=classifier.describe(),
         temperature=settings.temperature,
-        candidates=settings.candidates,
         seed=settings.seed,
         machine=machine(),
         losses=_losses(model, sketches, people, labels, used, tell),
         people=_recognition(classifier, people_logits, labels, used),
         redrawn=_recognition(classifier, logits, labels, used),
         ended=share(ended),
-        retrieval=_retrieval(model, people, labels, used, settings, tell),
+        retrieval=_retrieval(model, people, redrawn, labels, used, settings),
         distribution=_distribution(classifier, sketches, chosen, people_features, features, settings),
-        temperatures=_temperatures(model, classifier, people, labels, used, people_features, settings, tell),
+        likeness=_likeness(model, classifier, sketches, chosen, redrawn, used, split, settings, tell),
         healing=_healing(model, classifier, people, labels, used, settings, tell),
         strokes=stroke_statistics(people, redrawn, seed=settings.seed),
         rec_difference=bootstrap(right - people_right) if known.any() else None,
-        turing=_turing(classifier, people, redrawn, labels, used, settings, tell),
         seconds=round(time.monotonic() - began, 1),
     )
 
@@ -124,8 +122,9 @@ def _chosen(model: Model, sketches: SketchSet, split: Split, settings: EvaluateS
 def _drawn(
     model: Model,
     sources: Sequence[Sketch],
+    freedom: float,
     samples: int,
-    settings: DrawSettings,
+    settings: EvaluateSettings,
     seed: int,
     tell: OnProgress,
     what: str,
@@ -138,7 +137,9 @@ def _drawn(
         done += count
         tell(what, done, len(sources))
 
-    return model.draw_all(sources, samples, seed=seed, settings=settings, on_progress=more)
+    return model.draw_all(
+        sources, samples, seed=seed, settings=DrawSettings(settings.temperature, freedom=freedom), on_progress=more
+    )
 
 
 def _losses(
@@ -158,19 +159,21 @@ def _losses(
         tell("likelihood", done, len(people))
 
     found = likelihood(model, people, on_progress=more)
-    alone = likelihood(model, people, glimpse=False) if model.info.model.glimpse else None
+    alone = likelihood(model, people, follow=False) if model.info.model.attend > 0 else None
     train = sketches.indices("train")
-    longest = int(sketches.lengths[train].max()) if len(train) else max(sketch.n_points for sketch in people)
+    longest = max(sketch.n_points for sketch in people)
+    if len(train):
+        longest = longest_rows(sketches, train, model.info.sequence)
     both, pairs = _summed(found)
     both_code, pairs_code = (None, None) if alone is None else _summed(alone)
     return Losses(
         l_r=bootstrap(both / longest),
-        nats_point=bootstrap(pairs, statistic=_ratio),
+        nats_point=bootstrap(pairs, statistic=ratio),
         longest=longest,
         l_kl=None if found.kl is None else bootstrap(found.kl),
-        by_category=by_group(pairs, labels, used, statistic=_ratio, samples=200),
+        by_category=by_group(pairs, labels, used, statistic=ratio, samples=200),
         l_r_code=None if both_code is None else bootstrap(both_code / longest),
-        nats_point_code=None if pairs_code is None else bootstrap(pairs_code, statistic=_ratio),
+        nats_point_code=None if pairs_code is None else bootstrap(pairs_code, statistic=ratio),
     )
 
 
@@ -178,12 +181,6 @@ def _summed(found: Likelihood) -> tuple[NDArray[np.float64], NDArray[np.float64]
     """Of each sketch its nats ``(n,)``; these beside its number of points ``(n, 2)``."""
     both = found.offset + found.pen
     return both, np.stack([both, found.rows.astype(np.float64)], axis=1)
-
-
-def _ratio(pairs: NDArray[np.float64]) -> float:
-    """Sum of the first column over that of the second."""
-    total = pairs.sum(axis=0)
-    return float(total[0] / total[1])
 
 
 def _recognition(
@@ -213,33 +210,21 @@ def _meant(
     return numbers >= 0, numbers[numbers >= 0]
 
 
-def _drawing(settings: EvaluateSettings, temperature: float, candidates: int = 1) -> DrawSettings:
-    return DrawSettings(
-        temperature=temperature,
-        candidates=candidates,
-        tries=settings.tries,
-        retakes=settings.retakes,
-        settle=settings.settle,
-    )
-
-
 def _retrieval(
     model: Model,
     people: Sequence[Sketch],
+    redrawn: Sequence[Sketch],
     labels: NDArray[np.int64],
     used: Sequence[str],
     settings: EvaluateSettings,
-    tell: OnProgress,
 ) -> Retrieval:
-    draw = _drawing(settings, settings.retrieval_temperature)
-    drawn = _drawn(model, people, 1, draw, settings.seed + 1, tell, "redrawing for Ret@k")
     gallery = model.encode_sketches(people)
-    ranks = metrics.retrieval_ranks(model.encode_sketches([drawing for (drawing,) in drawn]), gallery)
+    ranks = metrics.retrieval_ranks(model.encode_sketches(redrawn), gallery)
     return Retrieval(
         gallery=len(gallery),
-        temperature=settings.retrieval_temperature,
-        at={str(k): share(ranks < k) for k in _KS},
-        by_category=by_group(ranks < 1, labels, used),
+        temperature=settings.temperature,
+        at={str(k): share(metrics.retrieved(ranks, k)) for k in _KS},
+        by_category=by_group(metrics.retrieved(ranks, 1), labels, used),
     )
 
 
@@ -252,17 +237,10 @@ def _distribution(
     settings: EvaluateSettings,
 ) -> Distribution | None:
     """None where the training split has too few sketches of some category, or all are too few."""
-    rng = np.random.default_rng(settings.seed)
-    reference = []
-    wanted = np.bincount(sketches.category_ids[chosen], minlength=len(sketches.categories))
-    for category, count in zip(sketches.categories, wanted, strict=True):
-        there = sketches.indices("train", category)
-        if len(there) < count:
-            return None
-        reference.append(rng.choice(there, count, replace=False))
-    if len(chosen) <= NEIGHBOURS:
+    reference = _training_sketches(sketches, chosen, settings.seed)
+    if reference is None or len(chosen) <= NEIGHBOURS:
         return None
-    _, known = classifier.look([sketches[int(i)] for i in np.concatenate(reference)])
+    _, known = classifier.look([sketches[int(i)] for i in reference])
     precision, recall = metrics.precision_recall(known, drawn, NEIGHBOURS)
     precision_people, recall_people = metrics.precision_recall(known, people, NEIGHBOURS)
     return Distribution(
@@ -277,42 +255,86 @@ def _distribution(
     )
 
 
-def _temperatures(
+def _training_sketches(sketches: SketchSet, chosen: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
+    """Of the training split as many sketches of each category as were chosen; None where a category has fewer."""
+    rng = np.random.default_rng(seed)
+    wanted = np.bincount(sketches.category_ids[chosen], minlength=len(sketches.categories))
+    found = []
+    for category in np.flatnonzero(wanted):
+        there = sketches.indices("train", sketches.categories[category])
+        if len(there) < wanted[category]:
+            return None
+        found.append(rng.choice(there, wanted[category], replace=False))
+    return np.concatenate(found)
+
+
+def _likeness(
     model: Model,
     classifier: Classifier,
-    people: Sequence[Sketch],
-    labels: NDArray[np.int64],
+    sketches: SketchSet,
+    chosen: NDArray[np.int64],
+    redrawn: Sequence[Sketch],
     used: tuple[str, ...],
-    people_features: FloatArray,
+    split: Split,
     settings: EvaluateSettings,
     tell: OnProgress,
-) -> tuple[AtTemperature, ...]:
-    """One row a temperature, of the same inputs: every category that has two sketches to compare with."""
-    comparable = np.flatnonzero(np.bincount(labels)[labels] > 1)
-    if not len(comparable):
+) -> tuple[Likeness, ...]:
+    """The table over freedom, of some of the chosen sketches."""
+    if not settings.inputs or not settings.freedoms:
         return ()
-    inputs = comparable[spread(labels[comparable], settings.inputs, settings.seed)]
-    found = []
-    for temperature in settings.temperatures:
-        draw = _drawing(settings, temperature)
-        sources = [people[i] for i in inputs]
-        drawn = _drawn(model, sources, settings.samples, draw, settings.seed, tell, f"temperature {temperature:g}")
-        flat = [drawing for several in drawn for drawing in several]
-        logits, features = classifier.look(flat)
-        varieties = metrics.variety(
-            features.reshape(len(inputs), settings.samples, -1), labels[inputs], people_features, labels
-        )
-        rec = _recognition(classifier, logits, np.repeat(labels[inputs], settings.samples), used)
-        found.append(
-            AtTemperature(
-                temperature=temperature,
-                samples=settings.samples,
-                ended=share(np.array([bool(drawing.metadata["ended"]) for drawing in flat])),
-                top1=None if rec is None else rec.top1,
-                variety=bootstrap(varieties),
-            )
-        )
-    return tuple(found)
+    places = spread(sketches.category_ids[chosen], settings.inputs, settings.seed)
+    inputs = chosen[places]
+    reference = _training_sketches(sketches, inputs, settings.seed)
+    others = _others(sketches, inputs, split, settings.seed) if settings.scale else None
+    rng = np.random.default_rng(settings.seed)
+    training = [rng.permutation(sketches.indices("train", name))[: settings.twins] for name in used if settings.twins]
+
+    def taken(indices: Iterable[np.int64]) -> list[Sketch]:
+        return [sketches[int(i)].fit() for i in indices]
+
+    sample = Sample(
+        people=taken(inputs),
+        others=[] if others is None else taken(others),
+        reference=[] if reference is None else taken(reference),
+        training=taken(np.concatenate(training)) if training else [],
+        categories=used,
+    )
+
+    def draw(pictures: Sequence[Sketch], freedom: float, samples: int, seed: int) -> list[list[Sketch]]:
+        return _drawn(model, pictures, freedom, samples, settings, seed, tell, f"freedom {freedom:g}: drawing")
+
+    return freedom_table(
+        draw,
+        sample,
+        classifier,
+        freedoms=[freedom for freedom in settings.freedoms if freedom == 0 or model.has_flow],
+        settings=LikenessSettings(
+            settings.samples, settings.varied, settings.pixel_test, settings.folds, settings.seed
+        ),
+        drawn={0.0: [redrawn[i] for i in places]},
+        scale=settings.scale,
+        on_progress=tell,
+    )
+
+
+def _others(sketches: SketchSet, inputs: NDArray[np.int64], split: Split, seed: int) -> NDArray[np.int64] | None:
+    """For each input another sketch of its category, each taken once; None where a category has too few.
+
+    Of the same split as far as they go, then of validation or test, and last of the training split.
+    """
+    order: list[Split] = [split, *(other for other in _ORDER if other != split)]
+    rng = np.random.default_rng(seed)
+    found = np.zeros(len(inputs), np.int64)
+    of_inputs = sketches.category_ids[inputs]
+    for category in np.unique(of_inputs):
+        own = of_inputs == category
+        pools = [rng.permutation(sketches.indices(part, sketches.categories[category])) for part in order]
+        there = np.concatenate(pools)
+        there = there[~np.isin(there, inputs)]
+        if len(there) < own.sum():
+            return None
+        found[own] = there[: own.sum()]
+    return found
 
 
 def _healing(
@@ -324,14 +346,14 @@ def _healing(
     settings: EvaluateSettings,
     tell: OnProgress,
 ) -> tuple[AtDamage, ...]:
-    """One row a damage, of the same inputs, redrawn as for Ret@k."""
-    if model.info.model.encoder == "rnn" or not settings.damages:
+    """One row a damage, of the same inputs."""
+    if model.info.model.encoder == "rnn" or not settings.damages or not settings.inputs:
         return ()
     inputs = spread(labels, settings.inputs, settings.seed)
     ink = model.ink_of([people[i] for i in inputs])
     order = np.concatenate([inputs, np.delete(np.arange(len(people)), inputs)])
     gallery = model.encode_sketches(people)[order]
-    draw = _drawing(settings, settings.retrieval_temperature)
+    draw = DrawSettings(settings.temperature, freedom=0.0)
     found = []
     for number, damage in enumerate(settings.damages):
         tell("healing", number, len(settings.damages))
@@ -341,38 +363,7 @@ def _healing(
         rec = _recognition(classifier, classifier.look(healed)[0], labels[inputs], used)
         ranks = metrics.retrieval_ranks(model.encode_sketches(healed), gallery)
         top1 = None if rec is None else rec.top1
-        found.append(AtDamage(damage=damage, gallery=len(gallery), top1=top1, retrieved=share(ranks < 1)))
+        again = share(metrics.retrieved(ranks, 1))
+        found.append(AtDamage(damage=damage, gallery=len(gallery), top1=top1, retrieved=again))
     tell("healing", len(settings.damages), len(settings.damages))
     return tuple(found)
-
-
-def _turing(
-    classifier: Classifier,
-    people: Sequence[Sketch],
-    drawn: Sequence[Sketch],
-    labels: NDArray[np.int64],
-    used: Sequence[str],
-    settings: EvaluateSettings,
-    tell: OnProgress,
-) -> Turing | None:
-    if not settings.turing or len(people) < 2 * settings.folds:
-        return None
-    try:
-        from sketch_pix2seq.evaluation.two_sample import turing_test
-    except ImportError:
-        return None
-    right = turing_test(
-        ink_of(people, classifier.raster),
-        ink_of(drawn, classifier.raster),
-        folds=settings.folds,
-        seed=settings.seed,
-        on_progress=lambda done, total: tell("Turing test", done, total),
-    )
-    # The two pictures of an input are not independent: a sketch and its redrawing are resampled together.
-    both = right.mean(axis=0)
-    return Turing(
-        accuracy=bootstrap(both),
-        folds=settings.folds,
-        learned_from=2 * (len(people) - -(-len(people) // settings.folds)),
-        by_category=by_group(both, labels, used, samples=200),
-    )

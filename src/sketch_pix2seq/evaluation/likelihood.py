@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sketch_pix2seq.drawing.density import log_density
 from sketch_pix2seq.drawing.model import Model
-from sketch_pix2seq.drawing.runtime import start_rows
+from sketch_pix2seq.drawing.runtime import Told
+from sketch_pix2seq.drawing.sampler import prefill
 from sketch_pix2seq.raster import shades_of
-from sketch_pix2seq.sequence import PEN_END, rows_of
+from sketch_pix2seq.sequence import rows_of
 from sketch_pix2seq.sketch import DoubleArray, FloatArray, Sketch
 
 _AT_ONCE = 256
@@ -36,12 +36,12 @@ def likelihood(
     model: Model,
     sketches: Sequence[Sketch],
     *,
-    glimpse: bool = True,
+    follow: bool = True,
     on_progress: Callable[[int], None] | None = None,
 ) -> Likelihood:
     """Negative log likelihood of sketches given the code of their own picture (Ha & Eck 2017, section 3.3).
 
-    glimpse: of a model with a glimpse, given the picture itself besides, as it is when a picture is redrawn.
+    follow: of a model that attends to pictures, given the picture itself besides, as it is at freedom 0.
     z is its mean. Published figures of L_R divide a sketch's sum by the longest sequence of the training split; nats a
     point divide the sum of all by the number of points.
     """
@@ -53,7 +53,7 @@ def likelihood(
     parts = [order[begin : begin + _AT_ONCE] for begin in range(0, n, _AT_ONCE)]
 
     def forced(places: NDArray[np.int64]) -> tuple[DoubleArray, DoubleArray, NDArray[np.int64]]:
-        return _forced(model, [sketches[i] for i in places], posterior.mean[places], glimpse)
+        return _forced(model, [sketches[i] for i in places], posterior.mean[places], follow)
 
     with ThreadPoolExecutor(len(model.runtime.workers(n))) as pool:
         for places, found in zip(parts, pool.map(forced, parts), strict=True):
@@ -68,7 +68,7 @@ def likelihood(
 
 
 def _forced(
-    model: Model, sketches: Sequence[Sketch], codes: FloatArray, glimpse: bool
+    model: Model, sketches: Sequence[Sketch], codes: FloatArray, follow: bool
 ) -> tuple[DoubleArray, DoubleArray, NDArray[np.int64]]:
     info = model.info
     each = [rows_of(sketch, info.sequence) for sketch in sketches]
@@ -76,19 +76,10 @@ def _forced(
     table = np.zeros((len(each), counts.max(), 5), np.float32)
     for place, rows in zip(table, each, strict=True):
         place[: len(rows)] = rows
-    offset, pen = np.zeros(len(each)), np.zeros(len(each))
-    alive = np.arange(len(each))
-    shown = model.ink_of(sketches) if glimpse and info.model.glimpse else None
-    state = model.runtime.start(codes, None if shown is None else shades_of(shown))
-    previous = start_rows(info, len(each))
-    for index in range(counts.max()):
-        going = np.flatnonzero(counts[alive] > index)
-        if len(going) < len(alive):
-            alive, state, previous = alive[going], state.select(going), previous[going]
-        mixture, state = model.runtime.step(previous, state)
-        target = table[alive, index]
-        states = target[:, 2:].argmax(axis=1)
-        pen[alive] -= mixture.log_pen[np.arange(len(alive)), states]
-        offset[alive] -= np.where(states == PEN_END, 0.0, log_density(mixture, target[:, :2]))
-        previous = target
-    return offset, pen, counts - 1
+    told = Told.nothing(info, len(each))
+    if follow and info.model.attend > 0:
+        told = told._replace(picture=shades_of(model.ink_of(sketches)))
+    densities, _ = prefill(model.runtime, model.runtime.start(codes, told), table, counts)
+    found = -densities.astype(np.float64)
+    found[np.arange(len(each)), counts - 1, 0] = 0.0  # an end row has no offset
+    return found[..., 0].sum(axis=1), found[..., 1].sum(axis=1), counts - 1

@@ -67,7 +67,7 @@ def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int
 
 
 def retrieval_ranks(queries: Reals, gallery: Reals, *, block: int = _BLOCK) -> NDArray[np.int64]:
-    """Ret@k: the rank of each query's own gallery item, 0 = nearest, ``(n,)``; Ret@k is the share of ``ranks < k``.
+    """For Ret@k: the rank of each query's own gallery item, 0 = nearest, ``(n,)``; see `retrieved`.
 
     Protocol (the SP-gra2seq line of papers): gallery item i is the code y_i (posterior mean) of the ORIGINAL test
     sketch i. Each sketch is redrawn once (published: temperature 0.24), the redrawing is rendered and encoded again by
@@ -116,6 +116,17 @@ def retrieval_ranks(queries: Reals, gallery: Reals, *, block: int = _BLOCK) -> N
                 near = _squared(asked[i], offered[j]) <= own[i]
                 ranks[rows] += np.bincount(i[near], minlength=len(asked))
     return ranks
+
+
+def retrieved(ranks: NDArray[np.integer], k: int) -> NDArray[np.bool_]:
+    """Ret@k: whether each query's own gallery item is among the ``k`` nearest, ``(n,)``, from `retrieval_ranks`.
+
+    Rank 0 is the nearest, so the k nearest have ranks below k. Raises ValueError for k below 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1; got {k}")
+    among: NDArray[np.bool_] = np.asarray(ranks) < k
+    return among
 
 
 def _blocks(n: int, block: int) -> Iterator[slice]:
@@ -307,6 +318,71 @@ def _mean_distance(features: NDArray[np.float64], label: int) -> float:
     if total == 0:
         raise DataError(f"category {label} has no two different sketches by people, so variety has no unit there")
     return total / (n * (n - 1))
+
+
+# -- likeness to the input and to the training set --------------------------------------------------------
+
+
+def ink_f1(drawn: NDArray[np.uint8], people: NDArray[np.uint8], *, tolerance: float = 1.0) -> NDArray[np.float64]:
+    """F1 of each redrawing's ink to the ink of its input, ``(n,)``: 1 = the same lines.
+
+    Precision: the share of the redrawing's ink pixels with ink of the input within ``tolerance`` pixels; recall: the
+    other way about. Ink pixels are those of at least half of full ink. A tracer is near 1, so that 1 is no virtue where
+    a drawing shall be free.
+
+    drawn, people: ink ``(n, size, size)``, 255 = line; ``drawn[i]`` is the redrawing of ``people[i]``. A picture
+    without ink has an F1 of 0.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if drawn.shape != people.shape or drawn.ndim != 3:
+        raise ValueError(f"ink (n, size, size) of both sides is needed; got {drawn.shape} and {people.shape}")
+    found = np.zeros(len(drawn))
+    for i, (ours, theirs) in enumerate(zip(drawn >= 128, people >= 128, strict=True)):
+        if ours.any() and theirs.any():
+            precision = (distance_transform_edt(~theirs)[ours] <= tolerance).mean()
+            recall = (distance_transform_edt(~ours)[theirs] <= tolerance).mean()
+            found[i] = 2 * precision * recall / max(precision + recall, 1e-12)
+    return found
+
+
+def twin_distances(
+    drawn: Reals, drawn_labels: Labels, people: Reals, people_labels: Labels, training: Reals, training_labels: Labels
+) -> NDArray[np.float64]:
+    """How far each drawing is from its nearest training sketch of its category, ``(n,)``; 1 = as far as people's own.
+
+    Euclidean distance in the features to the nearest training sketch of the same category, over the mean of that of
+    people's held-out sketches of the category. Values far below 1 are near copies. It depends on how many training
+    sketches there are of the category, the same for both.
+
+    drawn: ``(n, d)``, people: ``(m, d)``, training: ``(t, d)``, each with its labels. Raises DataError for a category
+    without training sketches, or whose held-out sketches are all copies.
+    """
+    drawn, people, training = (
+        _features(x, name) for x, name in ((drawn, "drawn"), (people, "people"), (training, "training"))
+    )
+    found = np.zeros(len(drawn))
+    for label in np.unique(drawn_labels):
+        known = training[np.asarray(training_labels) == label]
+        held_out = people[np.asarray(people_labels) == label]
+        if not len(known) or not len(held_out):
+            raise DataError(f"category {label} lacks training or held-out sketches, so twins have no unit there")
+        unit = float(_to_nearest(held_out, known).mean())
+        if unit == 0:
+            raise DataError(f"the held-out sketches of category {label} are all in the training split")
+        own = np.asarray(drawn_labels) == label
+        found[own] = _to_nearest(drawn[own], known) / unit
+    return found
+
+
+def _to_nearest(features: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance of each row to the nearest row of ``known``."""
+    middle = known.mean(axis=0)
+    best = np.full(len(features), np.inf)
+    for columns in _blocks(len(known), _BLOCK):
+        np.minimum(best, _distances(features - middle, known[columns] - middle).min(axis=1), out=best)
+    nearest: NDArray[np.float64] = np.sqrt(best)
+    return nearest
 
 
 # -- latent space -----------------------------------------------------------------------------------------

@@ -15,12 +15,12 @@ from sketch_pix2seq.raster import RasterSpec
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % bootstrap interval, from ``n`` sketches."""
+    """A figure with its 95 % interval, from ``n`` sketches."""
 
     value: float
     low: float
@@ -92,27 +92,52 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class Turing:
-    """A fresh CNN's accuracy at telling redrawings from people's sketches; 0.5 is indistinguishable."""
+class Likeness:
+    """Drawings of some inputs beside the person's own: a row of the table over freedom.
 
-    accuracy: Estimate
-    folds: int
-    learned_from: int
-    """Pictures that each CNN learned from, half of them people's."""
-    by_category: Mapping[str, Estimate]
+    Every figure is None where it cannot be taken: too few inputs, a classifier that does not know the categories, a
+    package that is missing.
+    """
 
-
-@dataclass(frozen=True)
-class AtTemperature:
-    """Redrawings at one temperature, several of each input."""
-
-    temperature: float
-    samples: int
-    ended: Estimate
+    name: str
+    """How the drawings came about: "freedom 0.5", `TRACED` or `ANOTHER_PERSON`."""
+    freedom: float | None
+    """None for drawings that are not the model's."""
+    inputs: int
+    variety: Estimate | None
+    """Mean distance between two drawings of one input, over that between two people's sketches of its category."""
     top1: Estimate | None
-    """Rec; None where the classifier knows none of the categories."""
-    variety: Estimate
-    """Mean distance between two redrawings of one input, over that between two people's sketches of one category."""
+    """Rec."""
+    fid_ratio: Estimate | None
+    """FID over that of the inputs themselves, against the same training sketches."""
+    recall: Estimate | None
+    """Share of people's training sketches that lie among the drawings."""
+    twin: Estimate | None
+    """Distance to the nearest training sketch of the category, over that of people's own."""
+    f1: Estimate
+    """F1 of the ink to the input's, 1 pixel of tolerance."""
+    matched: Estimate
+    """Share of the person's strokes that have a match."""
+    first: Estimate | None
+    """Share of the inputs whose first stroke is the drawing's first stroke."""
+    direction: Estimate | None
+    """Share of the matched strokes that run the same way, mean over inputs."""
+    tau: Estimate | None
+    """Kendall's tau between the two orders of the matched strokes, mean over inputs."""
+    order_test: Estimate | None
+    """Accuracy of a linear classifier at telling the person's order of strokes from the drawing's; 0.5 = chance."""
+    pixel_test: Estimate | None
+    """Accuracy of a fresh CNN at telling the drawings from the inputs; 0.5 = chance."""
+    stroke_test: Estimate | None
+    """Accuracy of a random forest on stroke statistics at the same; 0.5 = chance."""
+    strokes: Estimate
+    """Strokes a sketch over those of the inputs."""
+
+
+TRACED = "traced (convert)"
+"""Name of the row of the package's own tracer."""
+ANOTHER_PERSON = "another person"
+"""Name of the row in which another person's sketch of the category stands for the drawing of an input."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +183,11 @@ class Evaluation:
     sketches: int
     """Test sketches that were used."""
     renderer: RasterSpec
-    """How ink was drawn for the classifier, for FID and for the Turing test."""
+    """How ink was drawn for the classifier, for FID and for the pixel-level two-sample test."""
     classifier: str
     """Which, and how it was made."""
     temperature: float
-    candidates: int
+    """tau of all drawings; freedom is 0 but in ``likeness``."""
     seed: int
     seconds: float
     machine: str
@@ -175,9 +200,8 @@ class Evaluation:
     """Share of redrawings that ended by themselves."""
     retrieval: Retrieval | None
     distribution: Distribution | None
-    turing: Turing | None
-    """None where PyTorch was not there to train the CNN, or it was left out."""
-    temperatures: tuple[AtTemperature, ...]
+    likeness: tuple[Likeness, ...]
+    """The table over freedom; empty where it was left out."""
     healing: tuple[AtDamage, ...]
     """Empty for a model whose encoder reads strokes."""
     strokes: tuple[StrokeStatistic, ...]

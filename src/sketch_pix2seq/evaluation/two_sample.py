@@ -1,6 +1,7 @@
-"""The machine's Turing test: can a fresh CNN tell redrawings from people's sketches? PyTorch is needed here.
+"""Pixel-level two-sample test: can a fresh CNN tell redrawings from people's sketches? PyTorch is needed here.
 
-A classifier two-sample test (Lopez-Paz & Oquab 2017, "Revisiting Classifier Two-Sample Tests").
+A classifier two-sample test (Lopez-Paz & Oquab 2017, "Revisiting Classifier Two-Sample Tests"). That of strokes is
+`strokes.stroke_two_sample_test`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _STEPS = 60
 _AT_ONCE = 256
 
 
-def turing_test(
+def pixel_two_sample_test(
     people: NDArray[np.uint8],
     drawn: NDArray[np.uint8],
     *,
@@ -44,7 +45,7 @@ def turing_test(
     """
     n = len(people)
     if folds < 2 or n < 2 * folds or len(drawn) != n:
-        raise SettingsError(f"a Turing test in {folds} folds needs at least {2 * max(folds, 2)} sketches, not {n}")
+        raise SettingsError(f"a two-sample test in {folds} folds needs at least {2 * max(folds, 2)} sketches, not {n}")
     fold_of = np.random.default_rng(seed).permutation(n) % folds
     right = np.zeros((2, n), bool)
     size = people.shape[1]

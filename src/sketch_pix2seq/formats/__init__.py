@@ -10,7 +10,9 @@ from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import unquote
 
-from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.errors import FileError, FormatError
+from sketch_pix2seq.files import open_to_read
+from sketch_pix2seq.formats.paper import PaperSize
 from sketch_pix2seq.sketch import Sketch
 
 NPZ_SUFFIXES = (".npz",)
@@ -33,12 +35,14 @@ _QUICKDRAW_ENDING = re.compile(r"\.(?:full|raw|simplified)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in a file that was left out while the rest was kept."""
+    """Something in a file that was left out while the rest was kept, or read otherwise than it is written."""
 
     path: Path
     where: str
     """The place in the file, such as ``line 12`` or ``train 7``; empty for the file as a whole."""
     message: str
+    kept: bool = False
+    """No line or drawing was left out: part of one is read otherwise than written, or there is a better setting."""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.where}: {self.message}" if self.where else f"{self.path}: {self.message}"
@@ -56,6 +60,10 @@ class ReadOptions:
     """Keep only the ndjson drawings made in these countries (two-letter codes, such as GB US)."""
     tolerance: float = 0.5
     """How far an SVG's curve may lie from its polyline, on a canvas whose longest side is 255."""
+    centre_lines: bool = False
+    """Draw one line for each filled outline of an SVG that is a freehand stroke, as drawing apps export them."""
+    hidden: bool = False
+    """Keep the lines of an SVG that cannot be seen: clipped, masked, covered, beside the page or white on white."""
 
 
 OnProblem = Callable[[Problem], None]
@@ -76,7 +84,7 @@ def stem_of(path: str | Path) -> str:
 def category_of(path: str | Path) -> str:
     """The category that the name of a QuickDraw file tells: ``cat`` for ``cat.npz``, ``sketchrnn_cat.npz``,
     ``cat.full.npz``, ``full_simplified_cat.ndjson`` or ``cat.raw.ndjson``; ``alarm clock`` for ``alarm_clock.npz``."""
-    stem = _QUICKDRAW_ENDING.sub("", unquote(stem_of(path)))
+    stem = _QUICKDRAW_ENDING.sub("", unquote(as_text(stem_of(path))))
     return _QUICKDRAW_PREFIX.sub("", stem).replace("_", " ").strip() or stem
 
 
@@ -112,7 +120,8 @@ def read_sketches(
     """The sketches of one file in any format of `READ_SUFFIXES`, as they are stored (not fitted, not simplified).
 
     Sketches of an .npz carry their split as ``metadata["split"]``. What is broken inside a file of many sketches is
-    told to ``on_problem`` and left out; with ``options.strict`` it raises FormatError.
+    told to ``on_problem`` and left out; with ``options.strict`` it raises FormatError. What of an SVG is drawn
+    otherwise than written is told to ``on_problem``, too, as ``kept``.
 
     Raises FileError, FormatError or PictureError for a file that cannot be read at all.
     """
@@ -132,23 +141,48 @@ def read_sketches(
             strict=options.strict,
             on_problem=on_problem,
         )
-    elif suffix in SVG_SUFFIXES:
-        from sketch_pix2seq.formats.svg import read_svg
-
-        yield read_svg(path, tolerance=options.tolerance)
-    elif suffix in PICTURE_SUFFIXES:
-        from sketch_pix2seq.formats.picture import read_picture
-
-        yield read_picture(path)
+    elif suffix in SVG_SUFFIXES + PICTURE_SUFFIXES:
+        yield _read_one(path, suffix, options, on_problem)
     else:
         raise FileError(path, _unknown(suffix, "read", READ_SUFFIXES))
 
 
-def write_sketch(sketch: Sketch, path: str | Path, *, width_mm: float | None = None) -> Path:
+def _read_one(path: Path, suffix: str, options: ReadOptions, on_problem: OnProblem | None) -> Sketch:
+    """The sketch of an SVG or a picture."""
+    open_to_read(path).close()
+    try:
+        if suffix in SVG_SUFFIXES:
+            from sketch_pix2seq.formats.svg import read_svg
+
+            def on_note(text: str) -> None:
+                if on_problem is not None:
+                    on_problem(Problem(path, "", text, kept=True))
+
+            return read_svg(
+                path,
+                tolerance=options.tolerance,
+                centre_lines=options.centre_lines,
+                hidden=options.hidden,
+                on_note=on_note,
+            )
+        from sketch_pix2seq.formats.picture import read_picture
+
+        return read_picture(path, on_problem=on_problem)
+    except (
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # coordinates beyond bounds, and the like
+        problem = " ".join(str(error).split())[:200] or type(error).__name__
+        raise FormatError(path, f"cannot be read as a drawing ({problem})") from error
+
+
+def write_sketch(sketch: Sketch, path: str | Path, *, paper: PaperSize = PaperSize()) -> Path:
     """Write one sketch in the format that the suffix of ``path`` names; its folder is made where it is missing.
 
-    width_mm: width of the drawing on paper, for .svg only. Raises FileError for a suffix that is not written or a
-    place that cannot be written to.
+    paper: size on paper, for .svg only. Raises FileError for a suffix that is not written or a place that cannot be
+    written to, SettingsError for a size that is not possible.
     """
     path = Path(path)
     suffix = _writable_suffix(path)
@@ -156,7 +190,7 @@ def write_sketch(sketch: Sketch, path: str | Path, *, width_mm: float | None = N
     if suffix == ".svg":
         from sketch_pix2seq.formats.svg import write_svg
 
-        write_svg(path, sketch, width_mm=width_mm)
+        write_svg(path, sketch, paper=paper)
     elif suffix in ANIMATION_SUFFIXES:
         from sketch_pix2seq.formats.animation import write_animation
 
@@ -170,7 +204,7 @@ def write_sketch(sketch: Sketch, path: str | Path, *, width_mm: float | None = N
     return path
 
 
-def write_sketches(sketches: Iterable[Sketch], path: str | Path, *, width_mm: float | None = None) -> list[Path]:
+def write_sketches(sketches: Iterable[Sketch], path: str | Path, *, paper: PaperSize = PaperSize()) -> list[Path]:
     """Write sketches in the format that the suffix of ``path`` names, as they come; the files written.
 
     .npz and .ndjson hold them all (an .npz by ``metadata["split"]``, ``train`` where there is none). Of the formats
@@ -193,9 +227,9 @@ def write_sketches(sketches: Iterable[Sketch], path: str | Path, *, width_mm: fl
     remaining = iter(sketches)
     first = list(islice(remaining, 2))
     if len(first) < 2:
-        return [write_sketch(sketch, path, width_mm=width_mm) for sketch in first]
+        return [write_sketch(sketch, path, paper=paper) for sketch in first]
     return [
-        write_sketch(sketch, numbered(path, number), width_mm=width_mm)
+        write_sketch(sketch, numbered(path, number), paper=paper)
         for number, sketch in enumerate(chain(first, remaining), 1)
     ]
 
@@ -215,7 +249,12 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _folder_category(path: Path) -> str | None:
-    return None if suffix_of(path) in MANY_SUFFIXES else path.resolve().parent.name.replace("_", " ")
+    return None if suffix_of(path) in MANY_SUFFIXES else as_text(path.resolve().parent.name.replace("_", " "))
+
+
+def as_text(name: str) -> str:
+    """A file's name as text; bytes in it that are not UTF-8 are shown as U+FFFD."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _writable_suffix(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -23,6 +24,7 @@ from sketch_pix2seq.formats import (
     suffix_of,
     write_sketches,
 )
+from sketch_pix2seq.formats.paper import PaperSettings
 from sketch_pix2seq.sketch import CANVAS_SIZE, Sketch
 
 _NEARLY_FITTED = 5.0
@@ -30,7 +32,7 @@ _NEARLY_FITTED = 5.0
 
 
 @dataclass(frozen=True)
-class ConvertOptions:
+class ConvertOptions(PaperSettings):
     """What happens to the drawings on their way."""
 
     limit: int | None = None
@@ -41,8 +43,6 @@ class ConvertOptions:
     fit: bool | None = None
     """Move and scale each drawing so that its longest side is 255 canvas units. Unless told, only an .npz is fitted,
     whose drawings are that size by definition."""
-    width_mm: float | None = None
-    """Width of the drawing on paper, in millimetres (.svg only)."""
     overwrite: bool = False
     """Replace files that exist already."""
 
@@ -168,10 +168,15 @@ class _Job:
     ) -> None:
         if options.limit is not None and options.limit < 1:
             raise SettingsError(f"a limit of {options.limit} drawings a file leaves nothing; 1 or more works")
-        if options.simplify < 0:
+        if not 0 <= options.simplify < math.inf:
             raise SettingsError(f"simplify is a distance of 0 or more, not {options.simplify}")
+        if not 0 < reading.tolerance < math.inf:
+            raise SettingsError(f"tolerance is a distance above 0, not {reading.tolerance}")
+        if options.width_mm is not None and not 0 < options.width_mm <= 1e6:
+            raise SettingsError(f"a width of {options.width_mm} mm is not possible; give 1 to 1,000,000")
         self.reading = reading
         self.options = options
+        self.paper = options.paper()
         self.on_problem = on_problem
         self.on_progress = on_progress
         self.report = ConvertReport()
@@ -184,7 +189,7 @@ class _Job:
             sketches = self.prepared(sources, target, categories)
             first = list(islice(sketches, 1))
             if first:
-                self.report.written += write_sketches(chain(first, sketches), target, width_mm=self.options.width_mm)
+                self.report.written += write_sketches(chain(first, sketches), target, paper=self.paper)
             if suffix_of(target) in NPZ_SUFFIXES and len(categories) > 1:
                 self.tell(Problem(target, "", f"an .npz has no room for categories: {len(categories)} became one"))
         if not self.report.sketches:
@@ -225,7 +230,7 @@ class _Job:
         return sketch.simplify(self.options.simplify) if self.options.simplify else sketch
 
     def left_out(self, problem: Problem) -> None:
-        self.report.problems += 1
+        self.report.problems += not problem.kept
         self.tell(problem)
 
     def tell(self, problem: Problem) -> None:

@@ -11,27 +11,28 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
-import math
+import shutil
+import tempfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any, NoReturn, TypeGuard, cast
 
 import numpy as np
 
 from sketch_pix2seq.errors import FileError, FormatError
-from sketch_pix2seq.files import replacing
-from sketch_pix2seq.formats import OnProblem, Problem, category_of, suffix_of
+from sketch_pix2seq.files import open_to_read, replacing
+from sketch_pix2seq.formats import OnProblem, Problem, category_of, limits, suffix_of
 from sketch_pix2seq.formats.bundle import Bundle, BundleMaker, Flaw
-from sketch_pix2seq.sketch import DoubleArray, FloatArray, MetadataValue, Sketch
+from sketch_pix2seq.sketch import MAX_NUMBER, FloatArray, MetadataValue, Sketch, check_labels
 
-MAX_LINE_BYTES = 16 << 20
+MAX_LINE_BYTES = 8 << 20
 """Longest line that is read; the longest raw drawings of Quick, Draw! take under one megabyte."""
-MAX_NUMBER = 1e9
-"""Largest coordinate (canvas units) or time (milliseconds) that is taken for one."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_NUMBERS = frozenset((int, float))
 _NOT_METADATA = frozenset(("word", "drawing"))
 
 
@@ -58,7 +59,7 @@ def read_ndjson(
     first_problem: Problem | None = None
     sound = False
     for number, line in _lines(path):
-        if line is not None and line.isspace():
+        if isinstance(line, bytes) and line.isspace():
             continue
         try:
             sketch = _parse(line, category)
@@ -92,16 +93,14 @@ def read_ndjson_bundles(path: str | Path, start: int = 0, stop: int | None = Non
     maker = BundleMaker()
     for number, line in _lines(path, start, stop):
         maker.lines = number
-        if line is not None and line.isspace():
+        if isinstance(line, bytes) and line.isspace():
             continue
         try:
             entry = _entry_of(line)
-            drawing = entry["drawing"]
-            coordinates = _plain_coordinates(drawing)
-            if coordinates is None:
-                maker.add_sketch(Sketch(_strokes(drawing)[0], _word(entry, category), _metadata(entry)))
-            else:
-                maker.add(*coordinates, _word(entry, category), _metadata(entry))
+            x, y, _, lengths = _coordinates(entry["drawing"])
+            word, metadata = _word(entry, category), _metadata(entry)
+            check_labels(word, metadata)
+            maker.add(x, y, lengths, word, metadata)
         except ValueError as error:
             maker.flaws.append(Flaw("line", number, str(error)))
         if maker.full:
@@ -112,78 +111,102 @@ def read_ndjson_bundles(path: str | Path, start: int = 0, stop: int | None = Non
 
 def is_packed(path: Path) -> bool:
     """Whether a file is gzipped. Raises FileError for a file that cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(2) == _GZIP_MAGIC
-    except OSError as error:
-        raise FileError(path, f"cannot be read: {error.strerror or error}") from error
+    with open_to_read(path) as file:
+        return file.read(2) == _GZIP_MAGIC
 
 
 def write_ndjson(path: str | Path, sketches: Iterable[Sketch]) -> Path:
     """Write sketches as they come, a line each; gzipped where the name ends in ``.gz``.
 
     Category, metadata and times are kept, and every coordinate exactly. Raises FileError for a sketch without strokes
-    or where the place cannot be written to.
+    or with a line longer than `MAX_LINE_BYTES`, or where the place cannot be written to.
     """
     path = Path(path)
-    with replacing(path) as part, _open_to_write(part, packed=suffix_of(path).endswith(".gz")) as file:
-        for sketch in sketches:
-            if not sketch.strokes:
-                raise FileError(path, "a sketch without strokes cannot be written to an ndjson file")
-            file.write(
-                json.dumps(_entry(sketch), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-            )
+    with replacing(path) as part:
+        size = 0
+        with _open_to_write(part, packed=suffix_of(path).endswith(".gz")) as file:
+            for sketch in sketches:
+                line = _line(path, sketch)
+                file.write(line)
+                size += len(line)
+        if suffix_of(path).endswith(".gz") and not _is_readable(part):
+            _store(part)
     return path
 
 
 # -- reading --------------------------------------------------------------------------------------------------
 
 
-def _lines(path: Path, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with their numbers. Of one that is too long only the beginning comes, so that memory
-    stays bounded; None stands for what a damaged gzip file does not give back.
+def _lines(path: Path, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | ValueError]]:
+    """Lines with their numbers. Of one that is too long only the beginning comes, so that memory stays bounded; an
+    error, which is the last then, stands for what a gzip file does not give back.
 
     start, stop: only lines that begin within these bytes of a file that is not gzipped, numbered from 1.
     """
     number = 0
     try:
-        with path.open("rb") as file:
-            packed = file.peek(2).startswith(_GZIP_MAGIC)
+        with open_to_read(path) as file:
+            packed = file.peek(2).startswith(_GZIP_MAGIC)  # type: ignore[attr-defined]
+            size = limits.size_of(file)
+            most, items_left = (limits.most_bytes(size), limits.most_items(size)) if packed else (size, size + 1)
             at = start
             if start:
                 file.seek(start - 1)
-                at += _skip_line(file, file.readline(MAX_LINE_BYTES + 1)) - 1
+                at += _skip_line(file, file.readline(MAX_LINE_BYTES + 1), most) - 1
             with cast(IO[bytes], gzip.open(file)) if packed else nullcontext(file) as source:
                 try:
                     while (stop is None or at < stop) and (line := source.readline(MAX_LINE_BYTES + 1)):
                         number += 1
-                        at += _skip_line(source, line)
+                        at += _skip_line(source, line, most)
+                        items_left -= _items(line)
+                        if packed and (at > most or items_left < 0):
+                            yield number, ValueError("from here on, far more than drawings pack to; nothing is read")
+                            return
                         yield number, line
                 except (EOFError, zlib.error, gzip.BadGzipFile):
-                    yield number + 1, None
+                    yield number + 1, ValueError("the gzip data is damaged or cut short from here on")
     except OSError as error:
         raise FileError(path, f"cannot be read: {error.strerror or error}") from error
 
 
-def _skip_line(source: IO[bytes], begun: bytes) -> int:
-    """Go to the end of a line of which the beginning was read; the bytes of the whole line."""
+def _items(line: bytes) -> int:
+    """What a line counts for in `limits.most_items`: a stroke has three lists."""
+    return 1 + line.count(b"[") // (3 * limits.STROKES_AN_ITEM)
+
+
+def _skip_line(source: IO[bytes], begun: bytes, most: int) -> int:
+    """Go to the end of a line of which the beginning was read, or beyond ``most`` bytes; the bytes that it took."""
     size, rest = len(begun), begun
-    while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+    while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n") and size <= most:
         rest = source.readline(MAX_LINE_BYTES + 1)
         size += len(rest)
     return size
 
 
-def _parse(line: bytes | None, category: str) -> Sketch:
+def _parse(line: bytes | ValueError, category: str) -> Sketch:
     """One line's sketch. Raises ValueError that tells what is wrong with the line."""
     entry = _entry_of(line)
-    strokes, times = _strokes(entry["drawing"])
-    return Sketch(strokes, _word(entry, category), _metadata(entry), times)
+    x, y, times, lengths = _coordinates(entry["drawing"])
+    xy = np.empty((len(x), 2), np.float32)
+    xy[:, 0], xy[:, 1] = x, y
+    strokes = _split(xy, lengths)
+    return Sketch(
+        strokes,
+        _word(entry, category),
+        _metadata(entry),
+        None if times is None else _split(np.array(times, np.float32), lengths),
+    )
 
 
-def _entry_of(line: bytes | None) -> dict[str, Any]:
-    if line is None:
-        raise ValueError("the gzip data is damaged or cut short from here on")
+def _split(numbers: FloatArray, lengths: list[int]) -> tuple[FloatArray, ...]:
+    numbers.setflags(write=False)
+    ends = list(accumulate(lengths))
+    return tuple(numbers[end - length : end] for end, length in zip(ends, lengths, strict=True))
+
+
+def _entry_of(line: bytes | ValueError) -> dict[str, Any]:
+    if isinstance(line, ValueError):
+        raise line
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"longer than {MAX_LINE_BYTES >> 20} MB")
     try:
@@ -209,64 +232,46 @@ def _metadata(entry: dict[str, Any]) -> dict[str, MetadataValue]:
 
 
 def _is_plain(value: object) -> TypeGuard[MetadataValue]:
-    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    return isinstance(value, str | int | float)
 
 
-def _plain_coordinates(drawing: object) -> tuple[list[float], list[float], list[int]] | None:
-    """x, y and the points of each stroke of a drawing in which all is as it should be; None for any other."""
+def _coordinates(drawing: object) -> tuple[list[float], list[float], list[float] | None, list[int]]:
+    """x and y of all points, their times where every stroke has them, and the points of each stroke.
+
+    Raises ValueError that tells what is wrong with the drawing.
+    """
+    if not isinstance(drawing, list) or not drawing:
+        raise ValueError("the drawing is empty or not a list of strokes")
     x: list[float] = []
     y: list[float] = []
     times: list[float] = []
     lengths: list[int] = []
-    if not isinstance(drawing, list):
-        return None
-    for stroke in drawing:
-        if not isinstance(stroke, list) or len(stroke) not in (2, 3) or not all(type(row) is list for row in stroke):
-            return None
+    for index, stroke in enumerate(drawing):
+        if not isinstance(stroke, list) or len(stroke) not in (2, 3):
+            raise ValueError(f"stroke {index} is not [[x...], [y...]] (or with a third list, of times)")
+        if not all(type(row) is list and row for row in stroke):
+            raise ValueError(f"stroke {index} has no points, or something else in place of a list of numbers")
         length = len(stroke[0])
-        if not length or any(len(row) != length for row in stroke):
-            return None
+        if any(len(row) != length for row in stroke):
+            raise ValueError(
+                f"stroke {index} has lists of different lengths ({', '.join(str(len(r)) for r in stroke)})"
+            )
         x += stroke[0]
         y += stroke[1]
         times += stroke[2] if len(stroke) == 3 else ()
         lengths.append(length)
-    numbers = x + y + times
-    if not numbers or not set(map(type, numbers)) <= {int, float}:
-        return None
-    if max(numbers) > MAX_NUMBER or min(numbers) < -MAX_NUMBER:
-        return None
-    return x, y, lengths
+    if not all(map(_are_numbers, (x, y, times))):
+        for index, stroke in enumerate(drawing):
+            if not all(map(_are_numbers, stroke)):
+                raise ValueError(f"stroke {index} holds something that is not a number up to {MAX_NUMBER:,.0f}")
+    return x, y, times if len(times) == len(x) else None, lengths
 
 
-def _strokes(drawing: object) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...] | None]:
-    if not isinstance(drawing, list) or not drawing:
-        raise ValueError("the drawing is empty or not a list of strokes")
-    strokes: list[FloatArray] = []
-    times: list[FloatArray] = []
-    for index, stroke in enumerate(drawing):
-        if not isinstance(stroke, list) or len(stroke) not in (2, 3):
-            raise ValueError(f"stroke {index} is not [[x...], [y...]] (or with a third list, of times)")
-        rows = [_numbers(values, index) for values in stroke]
-        if len({len(row) for row in rows}) != 1:
-            raise ValueError(f"stroke {index} has lists of different lengths ({', '.join(str(len(r)) for r in rows)})")
-        strokes.append(np.stack(rows[:2], axis=1).astype(np.float32))
-        times += [row.astype(np.float32) for row in rows[2:]]
-    return tuple(strokes), tuple(times) if len(times) == len(strokes) else None
-
-
-def _numbers(values: object, index: int) -> DoubleArray:
-    if not isinstance(values, list) or not values:
-        raise ValueError(f"stroke {index} has no points, or something else in place of a list of numbers")
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        array = np.empty(0, object)
-    if array.ndim != 1 or array.dtype.kind not in "iuf":
-        raise ValueError(f"stroke {index} holds something that is not a number")
-    numbers = array.astype(np.float64)
-    if not (np.abs(numbers) <= MAX_NUMBER).all():
-        raise ValueError(f"stroke {index} holds a number beyond {MAX_NUMBER:,.0f}")
-    return numbers
+def _are_numbers(values: list[Any]) -> bool:
+    """Whether all are numbers up to `MAX_NUMBER`."""
+    return not values or (
+        set(map(type, values)) <= _NUMBERS and max(values) <= MAX_NUMBER and min(values) >= -MAX_NUMBER
+    )
 
 
 def _not_json(constant: str) -> NoReturn:
@@ -280,6 +285,30 @@ def _open_to_write(path: Path, *, packed: bool) -> IO[bytes]:
     if packed:
         return cast(IO[bytes], gzip.open(path, "wb", compresslevel=6))
     return path.open("wb")
+
+
+def _line(path: Path, sketch: Sketch) -> bytes:
+    if not sketch.strokes:
+        raise FileError(path, "a sketch without strokes cannot be written to an ndjson file")
+    line = json.dumps(_entry(sketch), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    if len(line) > MAX_LINE_BYTES:
+        raise FileError(path, f"a sketch of {sketch.n_points:,} points takes more than {MAX_LINE_BYTES >> 20} MB")
+    return line
+
+
+def _is_readable(packed: Path) -> bool:
+    """Whether a gzipped file that was written is within the limits of what is read."""
+    return all(isinstance(line, bytes) for _, line in _lines(packed))
+
+
+def _store(packed: Path) -> None:
+    """The same lines without packing, for drawings so much alike that they pack too well to be read."""
+    with tempfile.TemporaryFile() as file:
+        with gzip.open(packed) as source:
+            shutil.copyfileobj(source, file)
+        file.seek(0)
+        with gzip.open(packed, "wb", compresslevel=0) as target:
+            shutil.copyfileobj(file, target)
 
 
 def _entry(sketch: Sketch) -> dict[str, object]:

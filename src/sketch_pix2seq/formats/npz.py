@@ -22,11 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import FileError, FormatError
-from sketch_pix2seq.files import replacing
-from sketch_pix2seq.formats import OnProblem, Problem, category_of
+from sketch_pix2seq.files import open_to_read, replacing
+from sketch_pix2seq.formats import OnProblem, Problem, category_of, limits
 from sketch_pix2seq.formats.bundle import MOST_SKETCHES, Bundle, BundleMaker, Flaw
-from sketch_pix2seq.formats.unpickle import Numbers, RefusedPickleError, unpickle_object_array
-from sketch_pix2seq.sketch import MetadataValue, Sketch
+from sketch_pix2seq.formats.unpickle import (
+    MAX_ITEMS,
+    MAX_VALUE_BYTES,
+    Numbers,
+    RefusedPickleError,
+    unpickle_object_array,
+)
+from sketch_pix2seq.sketch import MAX_NUMBER, MetadataValue, Sketch
 
 SPLITS = ("train", "valid", "test")
 UNSPLIT = "all"
@@ -34,8 +40,10 @@ UNSPLIT = "all"
 
 MAX_MEMBER_BYTES = 2 << 30
 """Size of an array inside a file that is still read, unpacked."""
-MAX_COORDINATE = 1e6
-"""Longest step of the pen that is taken for one, in canvas units."""
+MAX_STEP = 1e6
+"""Longest step of the pen that is taken for one, in canvas units, along either axis."""
+_SAFE_STEPS = int(MAX_NUMBER / MAX_STEP)
+"""Steps that cannot lead beyond what a sketch holds."""
 
 _MAX_HEADER_BYTES = 4096
 _HEADER = [
@@ -48,9 +56,12 @@ _HEADER = [
 ]
 _NUMBER_CODE = re.compile(r"[<>|=]?(?:[iu][1248]|f[248])")
 
-_RATIO_CHECKED_FROM = 64 << 20
-_MAX_RATIO = 200
-"""Drawings pack to a third or a tenth; what unpacks to more than this many times its size is no drawing."""
+_STEPS_A_BYTE = 2
+_SPARE_STEPS = 100_000
+"""Instructions of a pickle that are run for each byte of the file, and beside those. Drawings of a few points take one
+or two for each byte that they are packed to, others far fewer."""
+_STEPS_WRITTEN = 30
+"""More than the instructions that NumPy writes for an array."""
 
 
 def read_npz(
@@ -130,20 +141,55 @@ def write_npz_mixed(path: str | Path, sketches: Iterable[Sketch]) -> Path:
 # -- reading --------------------------------------------------------------------------------------------------
 
 
+class _Budget:
+    """What a file may still unpack to; see `limits`."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path = path
+        self.bytes_left = limits.most_bytes(size)
+        self.items_left = limits.most_items(size)
+        self.steps = _STEPS_A_BYTE * size + _SPARE_STEPS
+
+    def take_member(self, info: zipfile.ZipInfo) -> None:
+        """Raises FormatError for a member that is too large, or too large for its file."""
+        size = info.file_size
+        if size > MAX_MEMBER_BYTES:
+            name = _shown(info.filename)
+            raise FormatError(self.path, f"{name} unpacks to {size} bytes; up to {MAX_MEMBER_BYTES} are read")
+        self.bytes_left -= size
+        if self.bytes_left < 0:
+            raise FormatError(self.path, f"refused: {_shown(info.filename)} unpacks to far more than drawings do")
+
+    def take_items(self, count: int) -> None:
+        """Raises FormatError for more drawings than the file can hold."""
+        self.items_left -= count
+        if self.items_left < 0:
+            raise FormatError(self.path, "refused: holds more drawings or strokes than a file of its size can")
+
+    def take_rows(self, rows: Numbers) -> None:
+        """The same for the strokes of drawings, or of one."""
+        if rows.ndim == 2 and rows.shape[1] == 3 and len(rows) > limits.STROKES_AN_ITEM:
+            self.take_items(int(np.count_nonzero(rows[:, 2])) // limits.STROKES_AN_ITEM)
+
+
 def _arrays(path: Path, splits: Collection[str] | None) -> Iterator[tuple[str, list[Numbers]]]:
-    with _refusals(path), zipfile.ZipFile(path) as archive:
+    with _refusals(path), open_to_read(path) as file, zipfile.ZipFile(file) as archive:
+        budget = _Budget(path, limits.size_of(file))
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         names = [split for split in SPLITS if split in members]
         if not names and not {"points", "lengths"} <= members.keys():
             held = ", ".join(_shown(name) for name in sorted(members)[:5]) or "nothing"
             raise FormatError(path, f"holds {held}; a sketch-rnn file holds {', '.join(SPLITS)} (or points, lengths)")
         if not names and (splits is None or UNSPLIT in splits):
-            points = _member(path, archive, members["points"])
-            lengths = _member(path, archive, members["lengths"])
-            yield UNSPLIT, _split_points(path, points, lengths)
+            points = _member(budget, archive, members["points"])
+            lengths = _member(budget, archive, members["lengths"])
+            yield UNSPLIT, _split_points(budget, points, lengths)
         for split in names:
             if splits is None or split in splits:
-                yield split, _as_list(path, split, _member(path, archive, members[split]))
+                arrays = _as_list(budget, split, _member(budget, archive, members[split]))
+                for rows in arrays:
+                    budget.take_rows(rows)
+                yield split, arrays
 
 
 @contextmanager
@@ -153,7 +199,7 @@ def _refusals(path: Path) -> Iterator[None]:
         yield
     except RefusedPickleError as error:
         raise FormatError(path, f"refused: {error}") from error
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError) as error:
         raise FormatError(path, f"not an .npz file, or a damaged one ({_shown(str(error)) or 'cut short'})") from error
     except (NotImplementedError, RuntimeError) as error:
         raise FormatError(path, f"packed in a way that NumPy never does ({_shown(str(error))})") from error
@@ -161,19 +207,17 @@ def _refusals(path: Path) -> Iterator[None]:
         raise FileError(path, f"cannot be read: {error.strerror or error}") from error
 
 
-def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Numbers | list[Numbers]:
+def _member(budget: _Budget, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Numbers | list[Numbers]:
     """One array of the archive: plain numbers, or the items of an object array."""
-    size = info.file_size
-    if size > MAX_MEMBER_BYTES:
-        raise FormatError(path, f"{_shown(info.filename)} unpacks to {size} bytes; up to {MAX_MEMBER_BYTES} are read")
-    if size > _RATIO_CHECKED_FROM and size > _MAX_RATIO * info.compress_size:
-        raise FormatError(path, f"{_shown(info.filename)} unpacks to more than {_MAX_RATIO} times its size")
+    path = budget.path
+    budget.take_member(info)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise FormatError(path, f"{_shown(info.filename)} is packed in a way that NumPy never does")
     with archive.open(info) as member:
         shape, code = _header(path, info.filename, member)
         if code in ("|O", "O", "|O8", "|O4"):
-            return unpickle_object_array(member, shape)
+            budget.take_items(shape[0] if shape else 0)
+            return unpickle_object_array(member, shape, budget.steps)
         if not _NUMBER_CODE.fullmatch(code):
             raise FormatError(path, f"{_shown(info.filename)} holds values of type {_shown(code)}; numbers are needed")
         data = member.read()
@@ -209,19 +253,23 @@ def _shown(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text[:80])
 
 
-def _as_list(path: Path, split: str, member: Numbers | list[Numbers]) -> list[Numbers]:
+def _as_list(budget: _Budget, split: str, member: Numbers | list[Numbers]) -> list[Numbers]:
     if isinstance(member, list):
         return member
     if member.ndim == 3 or member.size == 0:
+        budget.take_items(len(member))
         return list(member)
-    raise FormatError(path, f"{split} has the shape {member.shape}; a list of (n, 3) arrays is needed")
+    raise FormatError(budget.path, f"{split} has the shape {member.shape}; a list of (n, 3) arrays is needed")
 
 
-def _split_points(path: Path, points: Numbers | list[Numbers], lengths: Numbers | list[Numbers]) -> list[Numbers]:
+def _split_points(budget: _Budget, points: Numbers | list[Numbers], lengths: Numbers | list[Numbers]) -> list[Numbers]:
+    path = budget.path
     if isinstance(points, list) or points.ndim != 2 or points.shape[1] != 3:
         raise FormatError(path, "points must be one array (N, 3)")
     if isinstance(lengths, list) or lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
         raise FormatError(path, "lengths must be one list of whole numbers")
+    budget.take_items(len(lengths))
+    budget.take_rows(points)
     if sum(lengths.tolist()) != len(points):
         raise FormatError(path, f"lengths add up to {sum(lengths.tolist())} where there are {len(points)} points")
     return np.split(points, np.cumsum(lengths)[:-1])
@@ -277,8 +325,13 @@ def _fault(rows: Numbers) -> str | None:
         return f"has the shape {rows.shape} of {rows.dtype}; rows of three numbers (dx, dy, lift) are needed"
     if len(rows) == 0:
         return "has no points"
-    if rows.dtype.itemsize > 2 and not (np.abs(rows[:, :2]) <= MAX_COORDINATE).all():
-        return f"holds a step that is not a number up to {MAX_COORDINATE:,.0f} units"
+    if rows.dtype.itemsize > 2 or rows.dtype.kind == "f" or len(rows) > _SAFE_STEPS:
+        with np.errstate(invalid="ignore"):  # signalling NaNs
+            steps = rows[:, :2].astype(np.float64)
+        if not (np.abs(steps) <= MAX_STEP).all():
+            return f"holds a step that is not a number up to {MAX_STEP:,.0f} units"
+        if len(rows) > _SAFE_STEPS and np.abs(np.cumsum(steps, axis=0)).max() > MAX_NUMBER:
+            return f"leads to a point beyond {MAX_NUMBER:,.0f} units"
     lifts = rows[:, 2]
     if not ((lifts == 0) | (lifts == 1)).all():
         return "has a pen state that is neither 0 nor 1"
@@ -290,9 +343,32 @@ def _fault(rows: Numbers) -> str | None:
 
 def _write(path: Path, splits: Mapping[str, list[NDArray[np.int16]]]) -> Path:
     arrays = {split: _object_array(splits.get(split, [])) for split in (*SPLITS, *sorted(splits.keys() - set(SPLITS)))}
-    with replacing(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    with replacing(path) as part:
+        with part.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        if not _is_readable(part, list(arrays.values())):  # so few drawings pack so well only where they are alike
+            with part.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            if not _is_readable(part, list(arrays.values())):
+                raise FileError(path, "an .npz file cannot hold that many drawings or points; .ndjson can")
     return path
+
+
+def _is_readable(path: Path, arrays: list[NDArray[np.object_]]) -> bool:
+    """Whether a file that was written from the arrays is within the limits of what is read."""
+    budget = _Budget(path, path.stat().st_size)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                budget.take_member(info)
+        for items in arrays:
+            budget.take_items(len(items))
+            for rows in items:
+                budget.take_rows(rows)
+    except FormatError:
+        return False
+    most, largest = max(map(len, arrays)), max((rows.nbytes for items in arrays for rows in items), default=0)
+    return most <= MAX_ITEMS and largest <= MAX_VALUE_BYTES and most * _STEPS_WRITTEN <= budget.steps
 
 
 def _object_array(items: list[NDArray[np.int16]]) -> NDArray[np.object_]:

@@ -2,12 +2,13 @@
 
 The published decoder must find in z, by additive gates alone, what lies around the pen. Here the condition is unfolded
 once into features on a grid, which must also predict the pixels of the picture (compare the pixel decoder of
-RPCL-pix2seq). At each row the decoder reads the features at the pen's place and a window of the predicted picture around
-the pen, beside the ink that it has drawn. Everything comes from the condition, so a code alone is enough to draw.
+RPCL-pix2seq). At each row the decoder reads the features at the pen's place and a window of the predicted picture
+around the pen, beside the ink that it has drawn. Everything comes from the condition, so a code alone is enough to
+draw.
 
-Where a picture is to be followed, the decoder attends to it, too: to its features beside the predicted ones, to a window
-of it around the pen (compare the glimpses of Mnih et al. 2014, "Recurrent Models of Visual Attention"), and to the
-residual, the ink of the picture that is not drawn yet.
+Where a picture is to be followed, the decoder attends to it, too: to its features beside the predicted ones, to a
+window of it around the pen (compare the glimpses of Mnih et al. 2014, "Recurrent Models of Visual Attention"), and to
+the residual, the ink of the picture that is not drawn yet.
 """
 
 from __future__ import annotations

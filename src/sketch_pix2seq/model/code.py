@@ -12,24 +12,24 @@ _MOMENTUM = 0.01
 """Weight of a batch in the running statistics of the codes."""
 
 
-class UnitCode(nn.Linear):
+class UnitCode(nn.Module):
     """Features -> codes whose every number has mean 0 and variance 1 over the training drawings.
 
     The statistics are running ones in training too: those of a batch would hide its length, since batches hold drawings
-    of one length.
+    of one length. The weights are normalised (Salimans & Kingma 2016): otherwise the encoder outruns the statistics by
+    growing, to be heard above the noise.
     """
 
     def __init__(self, features: int, z_size: int) -> None:
-        super().__init__(features, z_size)
-        nn.init.xavier_uniform_(self.weight)
-        nn.init.zeros_(self.bias)
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(z_size, features))
         self.register_buffer("mean", torch.zeros(z_size))
         self.register_buffer("variance", torch.ones(z_size))
         self.register_buffer("batches", torch.zeros(()))
 
     def forward(self, features: Tensor) -> Tensor:
         """Features ``(n, f)`` -> codes ``(n, z)``, float32."""
-        projected = super().forward(features).float()
+        projected = F.linear(features, F.normalize(self.weight, dim=1)).float()
         mean, variance = self.get_buffer("mean"), self.get_buffer("variance")
         if self.training:
             with torch.no_grad():
@@ -66,8 +66,8 @@ class Condition(nn.Module):
 
 
 def noised(code: Tensor, level: Tensor, noise: Tensor | None = None) -> Tensor:
-    """``(1 - s) z + s eps`` at levels ``(n,)``: the path of rectified flow (Liu et al. 2023), told to the decoder (noise
-    conditioning augmentation, Ho et al. 2022)."""
+    """``(1 - s) z + s eps`` at levels ``(n,)``: the path of rectified flow (Liu et al. 2023), told to the decoder
+    (noise conditioning augmentation, Ho et al. 2022)."""
     noise = torch.randn_like(code) if noise is None else noise
     return (1 - level[:, None]) * code + level[:, None] * noise
 

@@ -2,7 +2,8 @@
 
 All three take the inputs that change from row to row apart from the code, which stays: its projection is computed
 once a sequence. Rows are time-major packed (`data.batches.Batch`): at time t the first ``counts[t]`` sketches have one.
-Recurrent dropout masks the candidate values (Semeniuta et al. 2016), as sketch-rnn does.
+Recurrent dropout masks the candidate values (Semeniuta et al. 2016), as sketch-rnn does: with another mask at each row,
+or with one for the whole sequence.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sketch_pix2seq.model.recurrence import lstm_sequence
+from sketch_pix2seq.model.recurrence import lstm_sequence, masks_by_step
 from sketch_pix2seq.model.settings import ModelSettings
 
 State = tuple[Tensor, ...]
@@ -28,9 +29,10 @@ class Core(nn.Module):
     state_sizes: tuple[int, ...]
     constant_size: int
 
-    def __init__(self, size: int, keep: float) -> None:
+    def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.size, self.keep = size, keep
+        self.size, self.keep = settings.decoder_size, settings.recurrent_keep
+        self.mask_each_row = settings.mask_each_row
 
     def constant(self, code: Tensor) -> Tensor:
         """The part of every step's input that depends on z alone, ``(n, constant_size)``."""
@@ -42,22 +44,25 @@ class Core(nn.Module):
 
     def sequence(self, inputs: Tensor, constant: Tensor, state: State, counts: Sequence[int]) -> Tensor:
         """All rows ``(rows, features)`` -> hidden states ``(rows, size)``, with recurrent dropout in training."""
-        mask = self.dropout_mask(constant)
+        masks = masks_by_step(self.dropout_mask(counts, constant.device), counts)
         outputs = []
         # Split at once: the gradient of a slice of all rows is as large as all rows, and there is one for every step.
-        for rows in torch.split(inputs, list(counts)):
+        for step, rows in enumerate(torch.split(inputs, list(counts))):
             count = len(rows)
             if count < len(constant):
                 constant, state = constant[:count], tuple(part[:count] for part in state)
-            state = self._advance(rows, constant, state, None if mask is None else mask[:count])
+            state = self._advance(rows, constant, state, None if masks is None else masks[step])
             outputs.append(state[0])
         return torch.cat(outputs)
 
-    def dropout_mask(self, like: Tensor) -> Tensor | None:
-        """A mask ``(n, size)`` for the whole sequence, scaled so that means stay; None where nothing is dropped."""
+    def dropout_mask(self, counts: Sequence[int], device: torch.device | str = "cpu") -> Tensor | None:
+        """A mask, scaled so that means stay; None where nothing is dropped.
+
+        ``(rows, size)`` with another mask for each row, ``(n, size)`` with one for each sequence.
+        """
         if not self.training or self.keep >= 1:
             return None
-        kept = torch.rand(len(like), self.size, device=like.device) < self.keep
+        kept = torch.rand(sum(counts) if self.mask_each_row else counts[0], self.size, device=device) < self.keep
         return kept.float() / self.keep
 
     def _advance(self, inputs: Tensor, constant: Tensor, state: State, mask: Tensor | None) -> State:
@@ -93,7 +98,7 @@ class LSTMCore(Core):
     """A plain LSTM with forget bias 1; gates in the order i, f, o, g."""
 
     def __init__(self, inputs: int, code: int, settings: ModelSettings) -> None:
-        super().__init__(settings.decoder_size, settings.recurrent_keep)
+        super().__init__(settings)
         self.state_sizes = (self.size, self.size)
         self.constant_size = 4 * self.size
         self.from_input = nn.Linear(inputs, 4 * self.size, bias=False)
@@ -121,14 +126,14 @@ class LSTMCore(Core):
     def sequence(self, inputs: Tensor, constant: Tensor, state: State, counts: Sequence[int]) -> Tensor:
         projected = _partly(self.from_input, inputs)
         h, c = state
-        return lstm_sequence(projected, constant, self.weight, h, c, self.dropout_mask(constant), counts)
+        return lstm_sequence(projected, constant, self.weight, h, c, self.dropout_mask(counts, constant.device), counts)
 
 
 class LayerNormLSTMCore(Core):
     """An LSTM with layer normalisation of each gate and of the cell (Ba et al. 2016), as sketch-rnn has it."""
 
     def __init__(self, inputs: int, code: int, settings: ModelSettings) -> None:
-        super().__init__(settings.decoder_size, settings.recurrent_keep)
+        super().__init__(settings)
         self.state_sizes = (self.size, self.size)
         self.constant_size = 4 * self.size
         self.from_input = nn.Linear(inputs, 4 * self.size, bias=False)

@@ -36,29 +36,30 @@ from sketch_pix2seq.model.folder import (
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.model.sampling import CHANCES
 from sketch_pix2seq.model.settings import FlowSettings
-from sketch_pix2seq.model.stored import share_weights
+from sketch_pix2seq.model.stored import LARGE, share_weights
 from sketch_pix2seq.sequence import FRAME
 
-_HALF_FROM = 1024
-"""Numbers from which a weight is stored as float16 in the graphs."""
 
-
-def write_folder(folder: str | Path, network: Network, categories: Sequence[str], training: Mapping[str, Any]) -> Path:
+def write_folder(
+    folder: str | Path,
+    network: Network,
+    categories: Sequence[str],
+    training: Mapping[str, Any],
+    *,
+    exact: bool = False,
+) -> Path:
     """Write a model folder; weights are rounded to float16 first, so that both runtimes have the same ones.
 
-    See `writing_folder`.
+    exact: they are kept in float32 instead. See `writing_folder`.
     """
     folder = Path(folder)
     network = network.to("cpu").eval()
-    rounded = {
-        name: value.half().float() if value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-    }
-    network.load_state_dict(rounded)
+    kept = torch.float32 if exact else torch.float16
+    network.load_state_dict({name: value.to(kept).float() for name, value in network.state_dict().items()})
     info = ModelInfo(network.settings, network.sequence, tuple(categories), dict(training))
     with writing_folder(folder) as part:
-        save_file({k: v.half().contiguous() for k, v in network.state_dict().items()}, part / WEIGHTS)
-        _export_graphs(network, part)
+        save_file({k: v.to(kept).contiguous() for k, v in network.state_dict().items()}, part / WEIGHTS)
+        _export_graphs(network, part, half=not exact)
         info.save(part)
     return folder
 
@@ -119,7 +120,7 @@ class _DrawRow(nn.Module):
 
 
 @torch.no_grad()
-def _export_graphs(network: Network, folder: Path) -> None:
+def _export_graphs(network: Network, folder: Path, half: bool) -> None:
     n, size = 2, network.settings.raster.size
     if isinstance(network.encoder, SequenceEncoder):
         heads = {"code": network.to_mu, "log_variance": network.to_log_variance}
@@ -127,7 +128,7 @@ def _export_graphs(network: Network, folder: Path) -> None:
         onnx.save(_halved(_sequence_encoder(network.encoder, there)), str(folder / ENCODER))
     elif not isinstance(network.encoder, NoEncoder):
         outputs = ["code"] if network.to_log_variance is None else ["code", "log_variance"]
-        save_graph(_Encode(network), (torch.rand(n, size, size),), ["ink"], outputs, folder / ENCODER)
+        save_graph(_Encode(network), (torch.rand(n, size, size),), ["ink"], outputs, folder / ENCODER, half=half)
     given: dict[str, Tensor] = {"code": torch.randn(n, network.settings.z_size)}
     if network.condition is not None:
         given |= {"level": torch.rand(n), "category": torch.arange(n)}
@@ -135,7 +136,7 @@ def _export_graphs(network: Network, folder: Path) -> None:
         given["picture"] = torch.rand(n, size, size)
     fixed, state = network.start(**given)
     names = [f"fixed_{i}" for i in range(len(fixed))] + [f"state_{i}" for i in range(len(state))]
-    save_graph(_Start(network), tuple(given.values()), list(given), names, folder / START)
+    save_graph(_Start(network), tuple(given.values()), list(given), names, folder / START, half=half)
     row = network.start_row(n)
     save_graph(
         _DrawRow(network, len(fixed)),
@@ -143,6 +144,7 @@ def _export_graphs(network: Network, folder: Path) -> None:
         ["row", "given", "chance", "control", *names],
         ["drawn", "log_density", *(f"{name}_after" for name in names[len(fixed) :])],
         folder / DECODER,
+        half=half,
     )
     for graph in folder.glob("*.onnx"):
         share_weights(graph, folder / WEIGHTS)
@@ -150,7 +152,8 @@ def _export_graphs(network: Network, folder: Path) -> None:
 
 @torch.no_grad()
 def write_flow(folder: str | Path, flow: Flow, record: Mapping[str, Any]) -> None:
-    """Add a flow over codes to a model folder: its weights, float16, its settings and training record, and its graph."""
+    """Add a flow over codes to a model folder: its weights, float16, its settings and training record, and its
+    graph."""
     flow = flow.to("cpu").eval()
     flow.load_state_dict({name: value.half().float() for name, value in flow.state_dict().items()})
     n, z = 2, flow.z_size
@@ -185,8 +188,10 @@ def save_graph(
     outputs: list[str],
     path: Path,
     metadata: Mapping[str, str] | None = None,
+    *,
+    half: bool = True,
 ) -> None:
-    """Write a module as ONNX, its large weights in float16, the first axis of every input free."""
+    """Write a module as ONNX, the first axis of every input free. half: its large weights in float16."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     batch = torch.export.Dim.DYNAMIC
     shapes: Any = tuple({0: batch} for _ in inputs)
@@ -204,7 +209,7 @@ def save_graph(
             verbose=False,
         )
     assert program is not None
-    model = _halved(program.model_proto)
+    model = _halved(program.model_proto) if half else program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # where in the source it comes from: a tenth of the file
     if metadata is not None:
@@ -214,33 +219,40 @@ def save_graph(
 
 
 def _sequence_encoder(encoder: SequenceEncoder, heads: Mapping[str, nn.Linear]) -> onnx.ModelProto:
-    """The rnn encoder as a graph: ONNX's own bidirectional LSTM, whose gates are in the order i, o, f, c."""
+    """The rnn encoder as a graph: ONNX's own bidirectional LSTM, whose gates are in the order i, o, f, c.
+
+    End rows are not read: ``lengths`` count them, the LSTM's do not.
+    """
 
     def reordered(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
         parts = []
-        for direction in ("", "_reverse"):
-            i, f, g, o = (
-                getattr(encoder.lstm, f"{name}_l0{direction}").detach().numpy().reshape(4, encoder.lstm.hidden_size, -1)
-            )
+        for core in encoder.directions:
+            i, f, o, g = core.get_parameter(name).detach().numpy().reshape(4, encoder.out_features // 2, -1)
             parts.append(np.concatenate([i, o, f, g]))
         return np.stack(parts)
 
-    biases = np.concatenate([reordered("bias_ih")[..., 0], reordered("bias_hh")[..., 0]], axis=1)
+    bias = reordered("from_code.bias")[..., 0]
     weights = {
-        "w": reordered("weight_ih"),
-        "r": reordered("weight_hh"),
-        "b": biases,
+        "w": reordered("from_input.weight"),
+        "r": reordered("weight"),
+        "b": np.concatenate([bias, np.zeros_like(bias)], axis=1),
+        "end": np.array([4], np.int64),
+        "axes": np.array([1, 2], np.int64),
     }
     for name, head in heads.items():
         weights |= {f"{name}_w": head.weight.detach().numpy(), f"{name}_b": head.bias.detach().numpy()}
     nodes = [
         helper.make_node("Transpose", ["rows"], ["by_time"], perm=[1, 0, 2]),
+        helper.make_node("Gather", ["rows", "end"], ["is_end"], axis=2),
+        helper.make_node("ReduceSum", ["is_end", "axes"], ["end_rows"], keepdims=0),
+        helper.make_node("Cast", ["end_rows"], ["end_rows_int"], to=TensorProto.INT32),
+        helper.make_node("Sub", ["lengths", "end_rows_int"], ["read"]),
         helper.make_node(
             "LSTM",
-            ["by_time", "w", "r", "b", "lengths"],
+            ["by_time", "w", "r", "b", "read"],
             ["", "last"],
             direction="bidirectional",
-            hidden_size=encoder.lstm.hidden_size,
+            hidden_size=encoder.out_features // 2,
         ),
         helper.make_node("Transpose", ["last"], ["by_sketch"], perm=[1, 0, 2]),
         helper.make_node("Flatten", ["by_sketch"], ["features"]),
@@ -254,7 +266,7 @@ def _sequence_encoder(encoder: SequenceEncoder, heads: Mapping[str, nn.Linear]) 
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
         ],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", h.out_features]) for name, h in heads.items()],
-        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items()],
+        [numpy_helper.from_array(np.asarray(value, order="C"), name) for name, value in weights.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
@@ -264,7 +276,7 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = model.graph
     casts = []
     for index, tensor in enumerate(graph.initializer):
-        if tensor.data_type == TensorProto.FLOAT and int(np.prod(tensor.dims)) >= _HALF_FROM:
+        if tensor.data_type == TensorProto.FLOAT and int(np.prod(tensor.dims)) >= LARGE:
             name = tensor.name
             half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half")
             graph.initializer[index].CopyFrom(half)

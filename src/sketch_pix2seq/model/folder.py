@@ -31,6 +31,8 @@ CLASSIFIER = "classifier.onnx"
 ATLAS = "atlas.safetensors"
 RUN_MODEL = "model"
 """The model folder inside the folder of a training run."""
+CHECKPOINT = "checkpoint.safetensors"
+"""What a run goes on from; beside the model folder."""
 VERSION = 2
 
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -101,6 +102,13 @@ class Network(nn.Module):
         self.core = CORES[settings.decoder](5 + read, width, settings)
         self.to_state = CodeLinear(width, sum(self.core.state_sizes), bias=width > 0)
         self.head = nn.Linear(settings.decoder_size, mixtures.output_size(settings.mixtures))
+        if z and not settings.unit_code:
+            # As published, and as `reference.PaperModel` has it.
+            nn.init.normal_(self.to_state.weight, std=0.001)
+            nn.init.zeros_(self.to_state.bias)
+            nn.init.xavier_uniform_(self.head.weight)
+            bound = math.sqrt(3 / self.head.out_features)
+            nn.init.uniform_(self.head.bias, -bound, bound)
 
     # -- training -----------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ def lstm_sequence(
 
     projected: ``(rows, 4 size)`` inputs times weights, in the precision that the matrix products are to run in;
     constant: ``(n, 4 size)`` added at every row; weight: ``(4 size, size)``; gates in the order i, f, o, g;
-    mask: ``(n, size)`` on the candidate values. The gradient is written out by hand, so that the weights' gradient is
+    mask: on the candidate values, ``(rows, size)``, or ``(n, size)`` for all rows of a sequence alike. The gradient is
     one large matrix product instead of one a time step.
     """
     out = cast("Any", _LSTMSequence).apply(projected, constant, weight, h, c, mask, tuple(counts))
@@ -56,8 +56,9 @@ class _LSTMSequence(torch.autograd.Function):
         hidden = torch.empty(rows, size, dtype=precision, device=weight.device)
         constant32 = constant.float()
         h, c = h0.to(precision), c0.float()
+        masks = masks_by_step(mask, counts)
         begin = 0
-        for count in counts:
+        for step, count in enumerate(counts):
             now = slice(begin, begin + count)
             gate = gates[now]
             torch.add(constant32[:count], torch.addmm(projected[now], h[:count], wide), out=gate)
@@ -67,8 +68,8 @@ class _LSTMSequence(torch.autograd.Function):
             candidate.mul_(2).sub_(1)  # tanh(x) = 2 sigmoid(2 x) - 1, and sigmoid is several times as fast
             i, f, o, g = gate.chunk(4, dim=1)
             cell = torch.mul(i, g, out=cells[now])
-            if mask is not None:
-                cell.mul_(mask[:count])
+            if masks is not None:
+                cell.mul_(masks[step])
             cell.addcmul_(f, c[:count])
             tanh_cell = torch.mul(cell, 2, out=tanh_cells[now]).sigmoid_().mul_(2).sub_(1)
             hidden[now] = o * tanh_cell
@@ -89,6 +90,7 @@ class _LSTMSequence(torch.autograd.Function):
         d_constant = torch.zeros(n, 4 * size, device=weight.device)
         d_h = torch.zeros(n, size, device=weight.device)
         d_c = torch.zeros(n, size, device=weight.device)
+        masks = masks_by_step(mask, counts)
         end = len(gates)
         for step in range(len(counts) - 1, -1, -1):
             count = counts[step]
@@ -105,7 +107,7 @@ class _LSTMSequence(torch.autograd.Function):
             dc.addcmul_(dh * o, 1 - tanh_c * tanh_c)
             part = torch.empty(count, 4 * size, device=weight.device)
             di, df, do, dg = part.chunk(4, dim=1)
-            masked = dc if mask is None else dc * mask[:count]
+            masked = dc if masks is None else dc * masks[step]
             torch.mul(masked * g, i * (1 - i), out=di)
             torch.mul(dc * c_before, f * (1 - f), out=df)
             torch.mul(dh * tanh_c, o * (1 - o), out=do)
@@ -119,6 +121,15 @@ class _LSTMSequence(torch.autograd.Function):
         d_weight = (d_gates.t() @ previous).to(weight.dtype)
         constant_type, h_type, c_type = ctx.dtypes
         return d_gates, d_constant.to(constant_type), d_weight, d_h.to(h_type), d_c.to(c_type), None, None
+
+
+def masks_by_step(mask: Tensor | None, counts: Sequence[int]) -> Sequence[Tensor] | None:
+    """The part of a mask that each step's rows have; ``mask`` is ``(rows, size)``, or ``(n, size)`` for all steps."""
+    if mask is None:
+        return None
+    if len(mask) == sum(counts):
+        return torch.split(mask, list(counts))
+    return [mask[:count] for count in counts]
 
 
 def last_rows(counts: Tensor) -> Tensor:

@@ -22,7 +22,9 @@ _FORBIDDEN = 1e4
 """Nats against an end where a drawing may not end."""
 
 
-def sample_row(mixture: Mixture, chance: Tensor, temperature: Tensor, pen_temperature: Tensor, may_end: Tensor) -> Tensor:
+def sample_row(
+    mixture: Mixture, chance: Tensor, temperature: Tensor, pen_temperature: Tensor, may_end: Tensor
+) -> Tensor:
     """A stroke-5 row for each of n mixtures ``(n, 5)``.
 
     chance: uniform numbers in [0, 1) ``(n, CHANCES)``; temperature, pen_temperature: ``(n, 1)``; may_end: ``(n, 1)``,

@@ -36,7 +36,8 @@ class ModelSettings:
     unit_code: bool = True
     """Scale z to unit variance, by running statistics; needed for a flow over codes."""
     noise: float = 0.5
-    """Highest level s of the noise in training, where the decoder gets (1 - s) z + s eps and is told s; 0 = no noise."""
+    """Highest level s of the noise in training, where the decoder gets (1 - s) z + s eps and is told s; 0 = no
+    noise."""
     category_size: int = 64
     """Numbers of the category's embedding, which the decoder is told; 0 = it is not told the category."""
     category_keep: float = 0.7
@@ -53,6 +54,8 @@ class ModelSettings:
     """Gaussians in the mixture of each pen offset."""
     recurrent_keep: float = 0.9
     """Share of the cell's candidate values kept by recurrent dropout in training; 1 = no dropout."""
+    mask_each_row: bool = False
+    """Draw another mask of recurrent dropout at each row, as sketch-rnn does; otherwise one for the whole sequence."""
     canvas: bool = True
     """The decoder predicts the picture from z, and reads it around the pen beside what it has drawn so far."""
     canvas_channels: int = 64
@@ -67,7 +70,9 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         if self.encoder == "none" and (self.z_size or self.canvas or self.sample_z or self.unit_code or self.noise):
-            raise SettingsError('encoder "none" has no code: it needs z_size 0, noise 0, and no sample_z, unit_code, canvas')
+            raise SettingsError(
+                'encoder "none" has no code: it needs z_size 0, noise 0, and no sample_z, unit_code, canvas'
+            )
         if self.encoder != "none" and self.z_size < 1:
             raise SettingsError(f'z_size must be at least 1, not {self.z_size}; only encoder "none" has no code')
         if self.unit_code and self.sample_z:

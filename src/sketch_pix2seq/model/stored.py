@@ -15,16 +15,20 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+LARGE = 1024
+"""Numbers from which a weight is kept outside of the graphs."""
+_TYPES = {"F16": np.float16, "F32": np.float32}
+
 
 class _Stored(NamedTuple):
     """Numbers in a file of weights, and where they begin there."""
 
-    values: NDArray[np.float16]
+    values: NDArray[np.floating]
     offset: int
 
 
 def share_weights(graph: Path, weights: Path) -> None:
-    """Replace the float16 weights in a graph's file by their places in the file of weights beside it.
+    """Replace the large weights in a graph's file by their places in the file of weights beside it.
 
     Those that are not there stay in the graph.
     """
@@ -32,7 +36,9 @@ def share_weights(graph: Path, weights: Path) -> None:
     stored = _stored(weights)
     turning = []
     for index, tensor in enumerate(model.graph.initializer):
-        if tensor.data_type == TensorProto.FLOAT16:
+        if tensor.data_type == TensorProto.FLOAT16 or (
+            tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LARGE
+        ):
             place, nodes = _placed(tensor, stored, weights.name)
             model.graph.initializer[index].CopyFrom(place)
             turning += nodes
@@ -47,9 +53,10 @@ def _stored(path: Path) -> list[_Stored]:
     begin = 8 + int.from_bytes(content[:8], "little")
     out = []
     for name, about in json.loads(content[8:begin]).items():
-        if name != "__metadata__" and about["dtype"] == "F16":
+        if name != "__metadata__" and about["dtype"] in _TYPES:
             first, end = (begin + offset for offset in about["data_offsets"])
-            out.append(_Stored(np.frombuffer(content[first:end], np.float16).reshape(about["shape"]), first))
+            values = np.frombuffer(content[first:end], _TYPES[about["dtype"]]).reshape(about["shape"])
+            out.append(_Stored(values, first))
     return out
 
 
@@ -57,13 +64,13 @@ def _placed(tensor: TensorProto, stored: list[_Stored], location: str) -> tuple[
     """A weight of a graph as a place in the file of weights, and what turns it; itself where it is not there."""
     values = numpy_helper.to_array(tensor)
     for there, offset in stored:
+        if there.dtype != values.dtype:
+            continue
         turned = not np.array_equal(there, values)
         if turned and not (values.ndim == 2 and np.array_equal(there.T, values)):
             continue
         name = f"{tensor.name}_stored" if turned else tensor.name
-        place = TensorProto(
-            name=name, data_type=TensorProto.FLOAT16, dims=there.shape, data_location=TensorProto.EXTERNAL
-        )
+        place = TensorProto(name=name, data_type=tensor.data_type, dims=there.shape, data_location=TensorProto.EXTERNAL)
         for key, value in (("location", location), ("offset", offset), ("length", there.nbytes)):
             place.external_data.add(key=key, value=str(value))
         return place, [helper.make_node("Transpose", [name], [tensor.name], perm=[1, 0])] if turned else []

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.recognition import load_classifier
 from sketch_pix2seq.errors import DataError, ModelError
-from sketch_pix2seq.evaluation.latent import latent_map
-from sketch_pix2seq.evaluation.recognition import load_classifier
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 OnProgress: TypeAlias = Callable[[str, int, int], None]
 """Called with the part of the work, how much of it is done, and how much there is."""
 
-PER_CATEGORY = 24
+PER_CATEGORY = 6
 """Drawings of each category."""
 MOST_POINTS = 120
 """Points of a drawing at most: longer ones are seldom clear, and make a page slow to load."""
@@ -29,25 +28,23 @@ MARGIN = 0.04
 
 _FEWEST = 5
 """Drawings of a map at least."""
-_ROUNDS = 3
+_ROUNDS = 2
 """How often categories that lack drawings are tried."""
 _TRIED = 4
 """Drawings that are made, or sketches by people that are looked at, for each one that is wanted."""
 _SURE: Final = 0.8
-"""How probable a drawing's category must be, to the prior and to the classifier, for the drawing to be clear."""
-_DOUBTFUL, _DOUBTFUL_SHOWN = 0.5, 6
+"""How probable a drawing's category must be, to the classifier, for the drawing to be clear."""
+_DOUBTFUL, _DOUBTFUL_SHOWN = 0.2, 2
 """Where a category has fewer clear drawings than these, the model's of at least this probability are shown too, and
 any by people."""
 _DOUBT: Final = -1e5
 """What parts doubtful drawings from clear ones, far below what any of these earns."""
-_SPECK, _SPECK_COSTS = 10.0, 0.3
-"""Strokes of at most this extent in canvas units make a drawing less clear, by this much each (log probability)."""
 _PULL = 0.75
 """How far categories are set apart before t-SNE: this share of its category's mean is added to each code. A code tells
 more of shape than of kind; without this, two dozen drawings of a category lie all over the map."""
 _APART = 0.5
 """How far drawings lie apart at least, as a share of their distance if they lay evenly."""
-_SETTINGS = DrawSettings(candidates=1, max_points=MOST_POINTS)
+_SETTINGS = DrawSettings(max_points=MOST_POINTS)
 
 
 def build_atlas(
@@ -61,16 +58,16 @@ def build_atlas(
     """An atlas of ``per_category`` drawings of each category, fewer where no more are clear.
 
     With a set: sketches by people from its training split. Without one: what the model draws from nothing. Left out
-    are drawings of over `MOST_POINTS` points, and those that the model's prior or the bundled classifier, where it
-    knows the category, takes for something else. The same model, set and seed give the same atlas.
-    Raises ModelError for a model without an encoder or, without a set, a prior; DataError where no drawing is left.
+    are drawings of over `MOST_POINTS` points, and those that the classifier of the model's folder, or else the bundled
+    one, takes for something else where it knows the category. The same model, set and seed give the same atlas.
+    Raises ModelError for a model without an encoder or, without a set, a flow; DataError where no drawing is left.
     """
-    if not model.sees:
+    if not model.has_encoder:
         raise ModelError("this model has no encoder, and so no map of what it sees")
     if per_category < 1:
         raise DataError("a map needs at least one drawing of each category")
     if sketches is None:
-        chosen = _imagined(model, per_category, seed, on_progress)
+        chosen = _generated(model, per_category, seed, on_progress)
     else:
         chosen = _collected(model, sketches, per_category, seed, on_progress)
     if len(chosen) < _FEWEST:
@@ -91,9 +88,9 @@ def build_atlas(
 # -- which drawings ---------------------------------------------------------------------------------------
 
 
-def _imagined(model: Model, per_category: int, seed: int, on_progress: OnProgress) -> list[Sketch]:
+def _generated(model: Model, per_category: int, seed: int, on_progress: OnProgress) -> list[Sketch]:
     clearness = _judge(model)
-    found: dict[str, list[tuple[float, Sketch]]] = {name: [] for name in model.prior.categories}
+    found: dict[str, list[tuple[float, Sketch]]] = {name: [] for name in model.info.categories}
     for turn in range(_ROUNDS):
         lacking = [name for name, rated in found.items() if sum(value > _DOUBT for value, _ in rated) < per_category]
         if not lacking:
@@ -106,10 +103,10 @@ def _imagined(model: Model, per_category: int, seed: int, on_progress: OnProgres
             on_progress(f"drawing for the map, round {turn + 1}", done, total)
 
         drawn(0)
-        imagined = model.imagine(
+        generated = model.generate(
             lacking, _TRIED * per_category, seed=seed + (turn << 32), settings=_SETTINGS, on_progress=drawn
         )
-        for sketch, value in zip(imagined, clearness(imagined), strict=True):
+        for sketch, value in zip(generated, clearness(generated), strict=True):
             if value > -np.inf:
                 found[sketch.category or ""].append((float(value), sketch))
     return [sketch for rated in found.values() for sketch in _clearest(rated, per_category)]
@@ -144,31 +141,19 @@ def _collected(
 def _judge(model: Model) -> Callable[[Sequence[Sketch]], NDArray[np.float64]]:
     """Tells how clear each of several drawings is: -inf where it is not of its category, else the higher the better.
 
-    Up to `_DOUBT` it is doubtful. The bundled classifier is asked where it knows the category.
+    Up to `_DOUBT` it is doubtful. The classifier is asked where it knows the category.
     """
-    try:
-        prior = model.prior
-    except ModelError:
-        prior = None
-    classifier = load_classifier()
+    classifier = model.classifier or load_classifier()
 
     def clearness(sketches: Sequence[Sketch]) -> NDArray[np.float64]:
         if not sketches:
             return np.zeros(0)
         wanted = [sketch.category or "" for sketch in sketches]
-        value = np.array([-_SPECK_COSTS * _specks(sketch) for sketch in sketches])
         good = np.array([bool(sketch.metadata.get("ended", True)) and _has_extent(sketch) for sketch in sketches])
         logits, _ = classifier.look(sketches)
-        said = [_of(logits - np.logaddexp.reduce(logits, axis=1)[:, None], classifier.categories, wanted)]
-        if prior is not None:
-            densities = prior.log_densities(model.encode_sketches(sketches))
-            joint = densities + np.log(prior.shares)
-            said.append(_of(joint - np.logaddexp.reduce(joint, axis=1)[:, None], prior.categories, wanted))
-            value += 0.01 * _of(densities, prior.categories, wanted)
-        value += np.sum(said, axis=0)
-        least = np.min(said, axis=0)
-        value += np.where(least < np.log(_SURE), 2 * _DOUBT, 0)
-        return np.where(good & (least >= np.log(_DOUBTFUL)), value, -np.inf)
+        value = _of(logits - np.logaddexp.reduce(logits, axis=1)[:, None], classifier.categories, wanted)
+        rated = value + np.where(value < np.log(_SURE), 2 * _DOUBT, 0)
+        return np.where(good & (value >= np.log(_DOUBTFUL)), rated, -np.inf)
 
     return clearness
 
@@ -176,10 +161,6 @@ def _judge(model: Model) -> Callable[[Sequence[Sketch]], NDArray[np.float64]]:
 def _of(table: NDArray[np.floating], names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float64]:
     """The number of the wanted category in each row of a table; 0 where the names do not have it."""
     return np.array([row[names.index(name)] if name in names else 0.0 for row, name in zip(table, wanted, strict=True)])
-
-
-def _specks(sketch: Sketch) -> int:
-    return sum(float(np.ptp(stroke, axis=0).max()) <= _SPECK for stroke in sketch.fit().strokes)
 
 
 def _has_extent(sketch: Sketch) -> bool:
@@ -206,8 +187,12 @@ def has_tsne() -> bool:
 
 
 def _places(codes: FloatArray, ids: NDArray[np.integer], seed: int) -> NDArray[np.float64]:
+    if not has_tsne():
+        return plain_map(codes, ids)
+    from sketch_pix2seq.evaluation.latent import latent_map
+
     means = np.stack([codes[ids == c].mean(axis=0) for c in range(int(ids.max()) + 1)])
-    return latent_map(codes + _PULL * means[ids], seed) if has_tsne() else plain_map(codes, ids)
+    return latent_map(codes + _PULL * means[ids], seed)
 
 
 def plain_map(codes: FloatArray, ids: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -9,12 +9,11 @@ from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sketch_pix2seq.errors import ModelError, SettingsError
-from sketch_pix2seq.listening import address_of, listening_socket
+from sketch_pix2seq.listening import address_of, answered_hosts, listening_socket
 
 HOST, PORT = "127.0.0.1", 8600
 MODEL = "model"
@@ -100,7 +99,7 @@ class StudioServer(ThreadingHTTPServer):
         self.server_name, self.server_port = listening.getsockname()[:2]
         self.address = address_of(host, listening)
         """What to open in a browser."""
-        self.names = _names(host, self.server_port)
+        self.names = answered_hosts(host, self.server_port)
         """The values of Host that are answered; None = any."""
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -117,22 +116,6 @@ def _listening(host: str, port: int) -> socket.socket:
             with suppress(SettingsError):
                 return listening_socket(host, other)
         raise
-
-
-def _names(host: str, port: int) -> frozenset[str] | None:
-    """The values of Host that are answered on this machine's own address; None = any, where others are let in.
-
-    A page of another site can have its own name point to 127.0.0.1 and would then be of one origin with the studio
-    (DNS rebinding); the browser still sends that other name.
-    """
-    try:
-        is_own = ip_address(host).is_loopback
-    except ValueError:
-        is_own = host == "localhost"
-    if not is_own:
-        return None
-    names = ["127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host]
-    return frozenset(f"{name}:{port}" for name in names)
 
 
 class _Handler(BaseHTTPRequestHandler):

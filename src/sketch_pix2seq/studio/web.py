@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.files import writing_folder
 from sketch_pix2seq.studio.server import HEADERS, MODEL, PAGE, page_files
 
 LIST = "files.json"
@@ -46,8 +46,8 @@ def export_web(
     is_new = not folder.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent if is_new else folder, prefix=".writing-") as name:
-            part = Path(name) / "web"
+        with writing_folder(folder.parent if is_new else folder) as writing:
+            part = writing / "web"
             for path, source in sources.items():
                 (part / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, part / path)

@@ -5,17 +5,20 @@
 ``GET  /api/participants/{token}``             standing: where they are, and the drawing that is next
 ``POST /api/participants/{token}/answers``     keep an answer: what is kept, and the new standing
 
-Who made a counted drawing never leaves the server; only the score at the end tells how many answers were right.
+Posts from other sites' pages, bodies of more than a few kilobytes and, on this machine's own address, other values of
+Host are refused; what cannot be read or written is answered with 503. Who made a counted drawing never leaves the
+server; only the score at the end tells how many answers were right.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
@@ -23,9 +26,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sketch_pix2seq.errors import FileError
 from sketch_pix2seq.study.design import seconds_to_draw
 from sketch_pix2seq.study.store import AnswerConflict, Says, Study, UnknownParticipant, UnknownTrial
 
@@ -38,6 +42,8 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_LONGEST_BODY = 8192
+_BODY_SECONDS = 10.0
 _THINKING_SECONDS = 1.5
 """Between the end of a drawing and the next, for the estimate of how long it all takes."""
 
@@ -52,8 +58,11 @@ class GivenAnswer(BaseModel):
     rt_ms: float = Field(ge=0, le=LONGEST_MS, allow_inf_nan=False)
 
 
-def create_app(study: Path) -> FastAPI:
-    """The application over the study in a folder. Raises what `Study` raises."""
+def create_app(study: Path, hosts: frozenset[str] | None = None) -> FastAPI:
+    """The application over the study in a folder. Raises what `Study` raises.
+
+    hosts: values of the header Host that are answered; any where None.
+    """
     opened = Study(study)
     public = _public(opened)
 
@@ -63,6 +72,7 @@ def create_app(study: Path) -> FastAPI:
         opened.close()
 
     app = FastAPI(title="sketch-pix2seq study", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(_Guard, hosts=hosts)
     app.add_middleware(_Headers)
 
     @app.get("/api/study")
@@ -86,9 +96,79 @@ def create_app(study: Path) -> FastAPI:
     for kind, status in ((UnknownParticipant, 404), (UnknownTrial, 404), (AnswerConflict, 409)):
         app.add_exception_handler(kind, _refusal(status))
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(sqlite3.OperationalError, _busy)
+    app.add_exception_handler(FileError, _broken)
     app.mount("/", StaticFiles(directory=_PAGE, html=True))
     return app
+
+
+class _Guard:
+    """Refuses requests that no page of this study sends."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            host = headers.get("host", "").lower()
+            body = b""
+            try:
+                if self._hosts is not None and host not in self._hosts:
+                    raise _Refusal(421, "open the study at the address that it printed")
+                if scope["method"] not in ("GET", "HEAD"):
+                    if _is_cross_site(headers, host):
+                        raise _Refusal(403, "answers are taken from the study's own page only")
+                    body = await _body(receive)
+            except _Refusal as refusal:
+                answer = JSONResponse({"detail": str(refusal)}, refusal.status, {"Connection": "close"})
+                await answer(scope, receive, send)
+                return
+            given = False
+
+            async def receiving() -> Message:
+                nonlocal given
+                if given:
+                    return await receive()
+                given = True
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            await self._app(scope, receiving, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Refusal(Exception):
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def _is_cross_site(headers: Headers, host: str) -> bool:
+    """Whether a browser says that another site's page sends this; what is no browser says nothing."""
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    try:
+        return origin is not None and urlsplit(origin).netloc.lower() != host
+    except ValueError:
+        return True
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises _Refusal where it is too long or does not come."""
+    body = b""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                body += bytes(message.get("body", b""))
+                if len(body) > _LONGEST_BODY:
+                    raise _Refusal(413, f"an answer takes less than {_LONGEST_BODY:,} bytes")
+                if not message.get("more_body", False):
+                    return body
+    except TimeoutError:
+        raise _Refusal(408, "the answer did not arrive") from None
 
 
 class _Headers:
@@ -141,5 +221,6 @@ def _invalid(request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": "; ".join(problems)}, 422)
 
 
-def _busy(request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": f"the answer could not be written ({error}); please send it again"}, 503)
+def _broken(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FileError)
+    return JSONResponse({"detail": f"the study cannot be read or written now ({error.problem}); please try again"}, 503)

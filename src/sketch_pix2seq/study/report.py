@@ -9,9 +9,10 @@ from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from sketch_pix2seq.evaluation.results import Estimate
-from sketch_pix2seq.evaluation.statistics import binomial_test, bootstrap, d_prime, wilson_interval
+from sketch_pix2seq.evaluation.statistics import bootstrap, d_prime, wilson_interval
 from sketch_pix2seq.study.design import Design
 from sketch_pix2seq.study.store import Judgement, Study
 
@@ -167,7 +168,7 @@ def _model(name: str, answers: Sequence[Judgement], people: Sequence[Judgement])
         both = [_by_participant([j for j in part if j.participant in judges]) for part in (people, answers)]
         interval = _resampled(np.hstack(both), lambda t: d_prime(*(int(total) for total in t.sum(axis=0))))
     return ModelFigures(
-        _share(answers), seen, rt, name, sensitivity, interval, binomial_test(len(answers) - taken, len(answers))
+        _share(answers), seen, rt, name, sensitivity, interval, _even_odds(len(answers) - taken, len(answers))
     )
 
 
@@ -189,7 +190,7 @@ def _right(judgement: Judgement) -> bool:
 
 def _accuracy(judged: Sequence[Judgement]) -> Accuracy:
     right, n = sum(map(_right, judged)), len(judged)
-    return Accuracy(right, n, right / n, *wilson_interval(right, n), binomial_test(right, n))
+    return Accuracy(right, n, right / n, *wilson_interval(right, n), _even_odds(right, n))
 
 
 def _spread(judged: Sequence[Judgement], finished: Sequence[int]) -> Spread:
@@ -226,3 +227,8 @@ def _notes(participants: int, by_model: Mapping[str, Sequence[Judgement]]) -> li
     if few:
         notes.append(f"Fewer than {FEW_ANSWERS} answers: {', '.join(few)}. Nothing can be concluded yet.")
     return notes
+
+
+def _even_odds(right: int, n: int) -> float:
+    """Two-sided p-value of so many right answers where each comes with probability one half; 1 without answers."""
+    return float(binomtest(right, n).pvalue) if n else 1.0

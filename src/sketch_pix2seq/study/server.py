@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sketch_pix2seq.errors import SettingsError
-from sketch_pix2seq.listening import address_of, listening_socket
+from sketch_pix2seq.listening import address_of, answered_hosts, listening_socket
 
 
 def check_server() -> None:
@@ -24,6 +24,7 @@ def serve_study(
     """Serve the study in a folder until Ctrl-C or SIGTERM.
 
     port: 0 takes a free one. on_ready: called with the address once connections are accepted.
+    On this machine's own address only requests for that are answered, so that no other site's page can send any.
     Raises SettingsError where the packages for it are missing or the port cannot be had, and what `Study` raises.
     """
     check_server()
@@ -31,8 +32,8 @@ def serve_study(
 
     from sketch_pix2seq.study.app import create_app
 
-    app = create_app(Path(folder))
     with listening_socket(host, port) as listening:
+        app = create_app(Path(folder), answered_hosts(host, listening.getsockname()[1]))
         if on_ready is not None:
             on_ready(address_of(host, listening))
         # Participants think for longer than uvicorn's 5 seconds: a connection closed meanwhile would cost them a retry.

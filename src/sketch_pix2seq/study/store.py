@@ -15,13 +15,14 @@ import queue
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from sketch_pix2seq.errors import FileError, FormatError
 from sketch_pix2seq.files import replacing
@@ -30,6 +31,8 @@ from sketch_pix2seq.study.design import Design, Drawing, Renderer, Strokes, Stud
 DATABASE = "study.sqlite"
 """The file inside the study's folder."""
 Says: TypeAlias = Literal["person", "computer"]
+
+T = TypeVar("T")
 
 _VERSION = 1
 _WAIT = 30.0
@@ -133,8 +136,12 @@ class Study:
             raise FileError(folder, "no study there; `sketch-pix2seq study serve --data SET.arrow` makes one")
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._one_writer = threading.Lock()
+        self._waiting: deque[_Write[Any]] = deque()
         try:
             with self._connected() as db:
+                found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise sqlite3.DatabaseError(found)
                 version, design, practice = db.execute("SELECT version, design, practice FROM study").fetchone()
                 if version != _VERSION:
                     raise ValueError(f"version {version}")
@@ -144,7 +151,9 @@ class Study:
             if "no such table" not in str(error):
                 raise FileError(self.path, f"cannot be opened: {error}") from error
             raise FormatError(self.path, "not a study of this version") from error
-        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+        except sqlite3.DatabaseError as error:
+            raise FormatError(self.path, f"not a study, or a damaged one ({error})") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise FormatError(self.path, "not a study of this version") from error
 
     def close(self) -> None:
@@ -161,22 +170,26 @@ class Study:
     @cached_property
     def drawings(self) -> list[Drawing]:
         """Every drawing; the index is its id."""
-        with self._connected() as db:
+        with self._told(), self._connected() as db:
             rows = db.execute("SELECT model, category, original, practice, strokes FROM drawing ORDER BY id").fetchall()
-        return [Drawing(m, category, original, bool(p), json.loads(s)) for m, category, original, p, s in rows]
+            return [Drawing(m, category, original, bool(p), json.loads(s)) for m, category, original, p, s in rows]
 
     # -- taking part --------------------------------------------------------------------------------------
 
     def enrol(self) -> str:
-        """A new participant's token."""
+        """A new participant's token. Raises FileError where the study cannot be written, as `answer` does."""
         token = secrets.token_hex(16)
         ids = [*self._practice, *trial_order(self.drawings, self.design.settings, token)]
-        with self._writing() as db:
-            db.execute("INSERT INTO participant VALUES (?, ?, ?)", (token, _now(), json.dumps(ids)))
+        row = token, _now(), json.dumps(ids)
+        self._write(lambda db: db.execute("INSERT INTO participant VALUES (?, ?, ?)", row))
         return token
 
     def standing(self, token: str) -> Standing:
         """Where a participant is. Raises UnknownParticipant."""
+        with self._told():
+            return self._standing(token)
+
+    def _standing(self, token: str) -> Standing:
         with self._connected() as db:
             ids = _drawings_of(db, token)
             answers = db.execute("SELECT trial, says FROM answer WHERE participant = ?", (token,)).fetchall()
@@ -199,7 +212,8 @@ class Study:
         Raises UnknownParticipant, UnknownTrial, and AnswerConflict for another answer than the one kept or for a trial
         whose turn it is not.
         """
-        with self._writing() as db:
+
+        def keep(db: sqlite3.Connection) -> Answer:
             ids = _drawings_of(db, token)
             if not 0 <= trial < len(ids):
                 raise UnknownTrial(f"no trial {trial}; they are 0 to {len(ids) - 1}")
@@ -214,9 +228,11 @@ class Study:
                     "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?)", (token, trial, ids[trial], says, rt_ms, _now())
                 )
                 kept = says, rt_ms
-        if kept[0] != says:
-            raise AnswerConflict(f"trial {trial} has been answered already, otherwise")
-        return Answer(trial, kept[0], kept[1], self._truth(ids[trial]) if trial < len(self._practice) else None)
+            if kept[0] != says:
+                raise AnswerConflict(f"trial {trial} has been answered already, otherwise")
+            return Answer(trial, kept[0], kept[1], self._truth(ids[trial]) if trial < len(self._practice) else None)
+
+        return self._write(keep)
 
     def _truth(self, drawing: int) -> Says:
         return "person" if self.drawings[drawing].model is None else "computer"
@@ -225,7 +241,7 @@ class Study:
 
     def judgements(self) -> list[Judgement]:
         """Every counted answer, participants in order of arrival."""
-        with self._connected() as db:
+        with self._told(), self._connected() as db:
             rows = db.execute(
                 "SELECT participant.rowid, model, category, drawing, says, rt_ms FROM answer"
                 " JOIN participant ON token = participant JOIN drawing ON drawing.id = drawing"
@@ -255,17 +271,66 @@ class Study:
             self._idle.put(db)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One short transaction; on the disk when the block is left. SQLite has one writer, so threads queue here."""
-        with self._one_writer, self._connected() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+    def _told(self) -> Iterator[None]:
+        """What goes wrong with the database as FileError, what is wrong in it as FormatError."""
+        try:
+            yield
+        except _REFUSALS:
+            raise
+        except sqlite3.OperationalError as error:
+            raise FileError(self.path, f"cannot be read or written: {error}") from error
+        except (sqlite3.DatabaseError, ValueError, TypeError, LookupError) as error:
+            raise FormatError(self.path, f"damaged ({error})") from error
+
+    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``change`` returns, once that is on the disk.
+
+        SQLite has one writer, so threads queue here; the first of those that wait writes for all, as what takes time
+        is one wait for the disk. A change that refuses (`_REFUSALS`) must do so before it writes.
+        """
+        write = _Write(change)
+        self._waiting.append(write)
+        with self._one_writer:
+            if not write.done:
+                self._write_waiting()
+        if write.error is not None:
+            raise write.error
+        return cast(T, write.result)
+
+    def _write_waiting(self) -> None:
+        writes = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            with self._told(), self._connected() as db:
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    for write in writes:
+                        try:
+                            write.result = write.change(db)
+                        except _REFUSALS as refusal:
+                            write.error = refusal
+                    db.execute("COMMIT")
+                except BaseException:
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+                    raise
+        except Exception as error:  # each of those who wait raises it
+            for write in writes:
+                write.error = error
+        for write in writes:
+            write.done = True
+
+
+_REFUSALS = (UnknownParticipant, UnknownTrial, AnswerConflict)
+
+
+class _Write(Generic[T]):
+    """A change that waits for its turn, and what became of it."""
+
+    def __init__(self, change: Callable[[sqlite3.Connection], T]) -> None:
+        self.change = change
+        self.result: T | None = None
+        self.error: Exception | None = None
+        self.done = False
 
 
 def create(folder: str | Path, design: Design, drawings: Sequence[Drawing]) -> Study:
@@ -281,7 +346,7 @@ def create(folder: str | Path, design: Design, drawings: Sequence[Drawing]) -> S
         for i, d in enumerate(drawings)
     ]
     with replacing(folder / DATABASE) as part:
-        part.unlink(missing_ok=True)
+        part.write_bytes(b"")  # what a killed process may have left there
         try:
             db = sqlite3.connect(part, isolation_level=None)
             try:

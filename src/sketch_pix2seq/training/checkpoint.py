@@ -46,7 +46,7 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], progress: Progress, 
     metadata = {"progress": json.dumps(asdict(progress)), "settings": json.dumps(settings)}
     with replacing(path) as part:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, part, metadata)
-        with part.open("rb") as file:
+        with part.open("rb+") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
 
 
@@ -55,7 +55,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], Progress, dict[str, 
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         return tensors, Progress(**json.loads(metadata["progress"])), json.loads(metadata["settings"])
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise FormatError(path, f"not a checkpoint of this version ({error}); delete it to start again") from error

@@ -1,5 +1,5 @@
-"""Training the flow over codes; see `model.flow`. It learns from the codes of the training drawings, augmented, and from
-those of their beginnings."""
+"""Training the flow over codes; see `model.flow`. It learns from the codes of the training drawings, augmented, and
+from those of their beginnings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from sketch_pix2seq.data.batches import AugmentSettings, BatchSettings, collate, usable
 from sketch_pix2seq.data.store import Points, SketchSet, Split
 from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.files import replacing
 from sketch_pix2seq.model.flow import Flow
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.sequence import SequenceSpec, frame_of, mixed, uniform
@@ -32,7 +34,7 @@ from sketch_pix2seq.training.loop import average_weights, deferred_interrupt, fa
 from sketch_pix2seq.training.settings import FlowTrainSettings
 from sketch_pix2seq.training.tuning import REHEARSED, Base, grown
 
-CHECKPOINT = "flow.checkpoint.safetensors"
+CHECKPOINT, CODES = "flow.checkpoint.safetensors", "flow.codes.safetensors"
 _SPREAD = 1.2
 """Standard deviation of the logit of the times t (logit-normal, Esser et al. 2024)."""
 _STARTED, _ALL_OF_IT = 0.3, 0.15
@@ -42,7 +44,6 @@ _UNTOLD = 0.15
 
 _AT_ONCE = 256
 """Sketches encoded together."""
-_PASS = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Codes(NamedTuple):
@@ -75,23 +76,28 @@ def encode_set(
     sketches: SketchSet,
     split: Split,
     settings: FlowTrainSettings,
-    passes: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Codes:
-    """The codes of a split, each sketch once a pass, of the training split augmented.
+    """The codes of a split: of training sketches, ``settings.codes`` draws, each augmented in its own way; of others,
+    each sketch once.
 
-    on_progress: called with batches encoded and in all.
+    on_progress: called with sketches encoded and in all.
     """
     network.eval()
     indices = usable(sketches, split, BatchSettings())
-    batches = [indices[begin : begin + _AT_ONCE] for begin in range(0, len(indices), _AT_ONCE)]
+    training = split == "train"
+    if training:
+        counts = np.bincount(sketches.category_ids[indices])[sketches.category_ids[indices]].astype(np.float64)
+        weights = counts ** (settings.balance - 1)
+        indices = np.random.default_rng(settings.seed).choice(indices, settings.codes, p=weights / weights.sum())
     parts: list[Codes] = []
-    for turn in range(passes):
-        for chosen in batches:
-            seeds = mixed(chosen.astype(np.uint64) + np.uint64(settings.seed * 1000 + turn) * _PASS)
-            parts.append(_encoded(network, sketches, chosen, seeds, settings.augment if split == "train" else None))
-            if on_progress is not None:
-                on_progress(len(parts), passes * len(batches))
+    for begin in range(0, len(indices), _AT_ONCE):
+        chosen = indices[begin : begin + _AT_ONCE]
+        places = np.arange(begin, begin + len(chosen), dtype=np.uint64)
+        seeds = mixed(places + np.array([settings.seed << 40], np.uint64))
+        parts.append(_encoded(network, sketches, chosen, seeds, settings.augment if training else None))
+        if on_progress is not None:
+            on_progress(begin + len(chosen), len(indices))
     return Codes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
@@ -104,7 +110,7 @@ def _known_codes(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Codes:
     """`encode_set`, with the categories numbered as the model does."""
-    codes = encode_set(network, sketches, split, settings, settings.passes if split == "train" else 1, on_progress)
+    codes = encode_set(network, sketches, split, settings, on_progress)
     numbers = np.array([known.index(name) for name in sketches.categories], np.int64)
     return codes._replace(category=numbers[codes.category])
 
@@ -128,9 +134,10 @@ def _encoded(
     started, started_order = collate(beginning, SequenceSpec(), raster, augment, seeds)
     codes = []
     for ink, places in ((batch.ink, order), (started.ink, started_order)):
-        mean, _ = network.encode(torch.from_numpy(ink).float() / 255)
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision() == "bfloat16"):
+            mean, _ = network.encode(torch.from_numpy(ink).float() / 255)
         code = np.empty((len(ink), mean.shape[1]), np.float32)
-        code[places] = mean.numpy()
+        code[places] = mean.float().numpy()
         codes.append(code)
     frame = frame_of(bounds_of(beginning), bounds_of(points))
     return Codes(codes[0], codes[1], frame, sketches.category_ids[chosen].astype(np.int64))
@@ -203,7 +210,14 @@ def train_flow(
         raise SettingsError("a flow needs codes of unit variance (model.unit_code)")
     sketches = SketchSet.open(data)
     known = categories or sketches.categories
-    train = _known_codes(network, sketches, "train", settings, known, on_encoding)
+    out.mkdir(parents=True, exist_ok=True)
+    kept = out / CODES
+    if kept.exists():
+        train = Codes(**load_file(kept))
+    else:
+        train = _known_codes(network, sketches, "train", settings, known, on_encoding)
+        with replacing(kept) as part:
+            save_file({name: np.ascontiguousarray(value) for name, value in train._asdict().items()}, part)
     valid = _known_codes(network, sketches, "valid", settings, known) if len(sketches.indices("valid")) else None
     if base is not None and (out / REHEARSED).exists():
         train = _joined(train, _known_codes(network, SketchSet.open(out / REHEARSED), "train", settings, known))
@@ -222,7 +236,6 @@ def train_flow(
         flow.load_state_dict(named(before, "network."))
         average = named(before, "average.")
         restore_optimiser(optimiser, names, before)
-    draws = _Draws(train.category, settings)
     bfloat16 = fast_precision() == "bfloat16"
     began, saved, lap, seen = time.monotonic() - progress.seconds, time.monotonic(), time.monotonic(), 0
     losses: list[float] = []
@@ -234,7 +247,6 @@ def train_flow(
         tensors |= {f"average.{k}": v for k, v in average.items()}
         save_checkpoint(path, tensors | optimiser_tensors(optimiser, names), progress, asdict(settings))
 
-    out.mkdir(parents=True, exist_ok=True)
     interrupted, restore = deferred_interrupt()
     try:
         for step in range(progress.step, settings.steps):
@@ -243,8 +255,9 @@ def train_flow(
                 group["lr"] = settings.learning_rate * min(1.0, (step + 1) / max(1, settings.warmup)) * left
             torch.manual_seed(settings.seed * 1_000_003 + step)
             flow.train()
+            chosen = np.random.default_rng([settings.seed, step]).integers(0, len(train.category), settings.batch)
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                loss = flow_loss(flow, _tensors(train, draws.chosen(step)), None).mean()
+                loss = flow_loss(flow, _tensors(train, chosen), None).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(flow.parameters(), 1.0)
@@ -289,23 +302,6 @@ def validate_flow(flow: Flow, weights: dict[str, Tensor], codes: Codes) -> float
     return loss
 
 
-class _Draws:
-    """Which codes are learned from at each step: categories balanced, all a function of the step."""
-
-    def __init__(self, category: NDArray[np.int64], settings: FlowTrainSettings) -> None:
-        counts = np.bincount(category).astype(np.float64)
-        weights = (counts[category]) ** (settings.balance - 1)
-        self._cumulative = np.cumsum(weights / weights.sum())
-        self._settings = settings
-
-    def chosen(self, step: int) -> NDArray[np.int64]:
-        """Places of the codes of a step."""
-        rng = np.random.default_rng([self._settings.seed, step])
-        places = np.searchsorted(self._cumulative, rng.random(self._settings.batch), side="right")
-        return np.minimum(places, len(self._cumulative) - 1)
-
-
 def _tensors(codes: Codes, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     whole, partial, frame, category = (torch.from_numpy(x[chosen]) for x in codes)
     return whole.float(), partial.float(), frame.float(), category
-

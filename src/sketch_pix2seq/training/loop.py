@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from sketch_pix2seq.data.batches import Loader, Rehearsal, offset_scale, usable
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.errors import SettingsError, SketchError
-from sketch_pix2seq.model.folder import from_plain
+from sketch_pix2seq.model.folder import CHECKPOINT, from_plain
 from sketch_pix2seq.model.losses import Losses, losses_of, objective
 from sketch_pix2seq.model.network import Network, Tensors
 from sketch_pix2seq.sequence import SequenceSpec, uniform
@@ -34,7 +34,6 @@ from sketch_pix2seq.training.checkpoint import (
 from sketch_pix2seq.training.settings import TrainSettings
 from sketch_pix2seq.training.tuning import REHEARSED, Base, draw_rehearsed, grown
 
-CHECKPOINT = "checkpoint.safetensors"
 _BAD_STEPS = 100
 """Steps in a row with a gradient that is not finite after which a run gives up."""
 

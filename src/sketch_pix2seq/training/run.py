@@ -49,7 +49,8 @@ def run(
     Validations write ``out/sheets/step-N.png``, people's sketches beside their redrawings, or, of a model without an
     encoder, beside what it draws from nothing. start_from: "bundled", a
     model folder or a name on the Hub, whose weights and offset scale the run begins with; its network settings must be
-    those of ``settings``, and its categories stay the model's first. say: see `train`. on_flow: told of the flow's steps.
+    those of ``settings``, and its categories stay the model's first. say: see `train`. on_flow: told of the flow's
+    steps.
     """
     sketches = SketchSet.open(data)
     shown = _shown(sketches, settings.batch)
@@ -135,6 +136,7 @@ def training_record(sketches: SketchSet, settings: TrainSettings, progress: Prog
         "minutes": round(progress.seconds / 60, 1),
         "skipped_steps": progress.skipped,
         "sketches": {split: int((sketches.split_ids == i).sum()) for i, split in enumerate(SPLITS)},
+        "drawings": {name: len(sketches.indices("train", name)) for name in sketches.categories},
         "validation": progress.history[-1] if progress.history else {},
         "settings": asdict(settings),
         **({"started_from": progress.started_from} if progress.started_from else {}),

@@ -76,9 +76,8 @@ class FlowTrainSettings:
 
     network: FlowSettings = FlowSettings()
     """The network."""
-    passes: int = 4
-    """Times that the training drawings are encoded, each time augmented in another way; the codes are learned from as
-    often as the steps ask for."""
+    codes: int = 400_000
+    """Training sketches that are encoded, drawn by `balance`, each augmented in its own way."""
     steps: int = 12_000
     """Optimiser steps in all; 0 = no flow."""
     batch: int = 512
@@ -101,8 +100,8 @@ class FlowTrainSettings:
     """Minutes between checkpoints."""
 
     def __post_init__(self) -> None:
-        if min(self.passes, self.batch) < 1 or self.steps < 0:
-            raise SettingsError("passes and batch must be at least 1, steps 0 or more")
+        if min(self.codes, self.batch) < 1 or self.steps < 0:
+            raise SettingsError("codes and batch must be at least 1, steps 0 or more")
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,7 @@ class TuneSettings:
     """Sketches that are drawn for it, the same number of each category."""
     temperature: float = 0.2
     """tau with which they are drawn."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.rehearsal < 1:
             raise SettingsError("tune.rehearsal is a share: 0 or more, and below 1")
@@ -161,6 +161,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.loss.kl_weight > 0 and not self.model.sample_z:
             raise SettingsError("a KL term (loss.kl_weight above 0) needs a sampled z (model.sample_z)")
+        if self.model.canvas and not self.batch.augment.refit:
+            raise SettingsError("a canvas shows where the pen is on the picture: it needs batch.augment.refit")
         if self.steps < 1 or self.batch.size < 1:
             raise SettingsError("steps and batch.size must be at least 1")
         if self.validate_every < 1 or self.log_every < 1:

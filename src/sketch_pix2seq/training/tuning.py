@@ -1,7 +1,7 @@
 """Beginning with a trained model: what a run takes over from it, and how it does not forget it.
 
-There are no old drawings to learn from any more, but the model can draw what it knows. Before it learns anything it draws
-sketches of its own categories, which are mixed into the batches (generative replay, Shin et al. 2017).
+There are no old drawings to learn from any more, but the model can draw what it knows. Before it learns anything it
+draws sketches of its own categories, which are mixed into the batches (generative replay, Shin et al. 2017).
 """
 
 from __future__ import annotations
