@@ -39,6 +39,15 @@ describe("SVG", () => {
     expect(points[2]![1]).toBeCloseTo(0.012, 6);
   });
 
+  it("has the colours of two pens where they are given", () => {
+    const text = toSvg(CAT, { colours: ["#222226", "#1767ad", "#222226"] });
+    expect([...text.matchAll(/<path stroke="(#\w+)"/g)].map(([, colour]) => colour)).toEqual([
+      "#222226",
+      "#1767ad",
+      "#222226",
+    ]);
+  });
+
   it("escapes the category and takes a drawing without strokes", () => {
     const text = toSvg({ strokes: [], category: '<a & "b">\u0001\ud800' });
     expect(text).toContain("<title>&lt;a &amp; &quot;b&quot;&gt;</title>");

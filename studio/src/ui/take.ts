@@ -11,6 +11,8 @@ import { thumbnail } from "./thumbnail";
 
 type Scope = "canvas" | "one" | "session";
 
+/** Colours of the person and the model in files. */
+const PENS = { person: "#222226", model: "#1767ad" } as const;
 /** Pixels of a picture's side. */
 const SIZES = [512, 1024, 2048] as const;
 /** Pixels of a GIF's side: of one drawing, and of many together at most. */
@@ -37,6 +39,12 @@ export function openTake(app: App, given?: Drawing): void {
   const name = (extension: string): string => {
     const [first] = drawings();
     return drawings().length === 1 ? fileName(first!, 0, extension) : `session.${extension}`;
+  };
+  // Two hands on the canvas are two pens.
+  const svg = (): string => {
+    const ink = app.sheet.ink.value;
+    const isOfTwo = scope === "canvas" && new Set(ink.map(({ by }) => by)).size > 1;
+    return toSvg(asOne(), { widthMm, ...(isOfTwo && { colours: ink.map(({ by }) => PENS[by]) }) });
   };
   const said = h("p", { class: "take-said", role: "status", "data-testid": "take-said" });
   const say = (sentence: string): void => void (said.textContent = sentence);
@@ -91,10 +99,10 @@ export function openTake(app: App, given?: Drawing): void {
         "div",
         { class: "take-ways" },
         way("export-svg", "take", "SVG", "for plotters and editors", () =>
-          save(text(toSvg(asOne(), { widthMm }), "image/svg+xml"), "svg"),
+          save(text(svg(), "image/svg+xml"), "svg"),
         ),
         way("copy-svg", "copy", "Copy as SVG", "to paste into an editor", async () =>
-          (await copyText(toSvg(asOne(), { widthMm })))
+          (await copyText(svg()))
             ? "The SVG is on the clipboard."
             : "The browser does not let the page copy; save the SVG instead.",
         ),
