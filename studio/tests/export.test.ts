@@ -1,7 +1,7 @@
 import { deflateSync, unzlibSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import type { Drawing } from "../src/core/types";
-import { fileName, fromLink, toGif, toLink, toNdjson, toPng, toSvg } from "../src/export";
+import { fileName, fromLink, LinkError, toGif, toLink, toNdjson, toPng, toSvg } from "../src/export";
 import { drawingsFromNdjson } from "../src/pictures/ndjson";
 import { flattened, outlinesOf } from "../src/pictures/path";
 import { framesOf } from "./export-gif";
@@ -14,6 +14,8 @@ const CAT: Drawing = {
     [[60, 80], [61, 80], [90, 99]],
   ],
 };
+
+const LIMITS = "500 strokes and 10,000 points at most";
 
 const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer());
 
@@ -35,6 +37,15 @@ describe("SVG", () => {
     const [first] = [...toSvg(small).matchAll(/<path d="([^"]*)"/g)];
     const points = flattened(outlinesOf(first![1]!)[0]!, 1);
     expect(points[2]![1]).toBeCloseTo(0.012, 6);
+  });
+
+  it("has the colours of two pens where they are given", () => {
+    const text = toSvg(CAT, { colours: ["#222226", "#1767ad", "#222226"] });
+    expect([...text.matchAll(/<path stroke="(#\w+)"/g)].map(([, colour]) => colour)).toEqual([
+      "#222226",
+      "#1767ad",
+      "#222226",
+    ]);
   });
 
   it("escapes the category and takes a drawing without strokes", () => {
@@ -74,20 +85,42 @@ describe("link", () => {
     expect(fromLink(hash)!.strokes[0]!.length).toBeGreaterThan(240);
   });
 
-  it("that is damaged gives null", () => {
+  it("that is none gives null", () => {
+    for (const text of ["", "#", "#map", "#drawing"]) expect(fromLink(text)).toBeNull();
+  });
+
+  it("that is damaged or of another version says so", () => {
     const hash = toLink(CAT);
-    const damaged = ["", "#", "#d1.", "#d1.!!!", "#d2.abc", "#d1.AAAA", hash.slice(0, -6), hash.replace(".", ".x")];
-    for (const text of damaged) expect(fromLink(text)).toBeNull();
+    const damaged = ["#d1.", "#d1.!!!", "#d1.AAAA", hash.slice(0, -6), hash.replace(".", ".x")];
+    for (const text of damaged) expect(() => fromLink(text)).toThrow("damaged or cut short");
+    expect(() => fromLink("#d2.abc")).toThrow("another version");
     for (let n = 0; n < 300; n++) {
       const at = 4 + ((n * 7919) % (hash.length - 4));
-      const drawing = fromLink(`${hash.slice(0, at)}${"AZaz09-_"[n % 8]}${hash.slice(at + 1)}`);
-      expect(drawing === null || drawing.strokes.length > 0).toBe(true);
+      try {
+        const drawing = fromLink(`${hash.slice(0, at)}${"AZaz09-_"[n % 8]}${hash.slice(at + 1)}`);
+        expect(drawing!.strokes.length).toBeGreaterThan(0);
+      } catch (error) {
+        expect(error).toBeInstanceOf(LinkError);
+      }
     }
   });
 
   it("does not unpack a bomb", () => {
-    const bomb = btoa(String.fromCharCode(...deflateSync(new Uint8Array(20 << 20), { level: 6 })));
-    expect(fromLink(`#d1.${bomb.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`)).toBeNull();
+    const bomb = btoa(String.fromCharCode(...deflateSync(new Uint8Array(2 << 20), { level: 6 })));
+    expect(() => fromLink(`#d1.${bomb.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`)).toThrow(LIMITS);
+  });
+
+  it("holds a drawing of some size and no more, read or written", () => {
+    const dots = (count: number): Drawing => ({
+      strokes: Array.from({ length: count }, (_, n) => [[n % 251, n % 253] as const]),
+    });
+    expect(fromLink(toLink(dots(500)))!.strokes).toHaveLength(500);
+    expect(() => toLink(dots(501))).toThrow(LIMITS);
+    // The category's length, then 30,000 strokes of a point at (0, 0).
+    const many = deflateSync(Uint8Array.from([0, ...Array.from({ length: 30_000 }, () => [1, 0, 0]).flat()]));
+    const text = btoa(String.fromCharCode(...many)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    expect(text.length).toBeLessThan(400);
+    expect(() => fromLink(`#d1.${text}`)).toThrow(LIMITS);
   });
 });
 

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Drawing, Point, Stroke } from "../src/core/types";
+import type { Point, Stroke } from "../src/core/types";
 import { slerp, slerpAmong } from "../src/ui/blending";
 import { including } from "../src/ui/frames";
-import { additions } from "../src/ui/proposals";
+import { guessInWords } from "../src/ui/guess";
+import { differing } from "../src/ui/proposals";
 import { Timeline } from "../src/ui/replay";
+import { spreadOver } from "../src/ui/settings";
 import { isTracing } from "../src/ui/tracing";
 
 const LINE: Stroke = Array.from({ length: 21 }, (_, i): Point => [i * 20, 0]);
@@ -39,49 +41,39 @@ describe("tracing a proposal", () => {
   });
 });
 
-describe("what a completion adds", () => {
-  const before: Drawing = {
-    strokes: [
-      [
-        [0, 0],
-        [10, 0],
-      ],
-      [
-        [5, 5],
-        [6, 6],
-      ],
-    ],
-  };
+describe("ways to go on", () => {
+  const circle = (x: number): Stroke =>
+    Array.from({ length: 20 }, (_, n): Point => [x + 50 * Math.cos(n / 3), 50 * Math.sin(n / 3)]);
 
-  it("is the strokes after the started ones", () => {
-    const drawing = { strokes: [...before.strokes, [[1, 1] as const, [2, 2] as const]] };
-    expect(additions({ drawing, started: 2, finished: 0 }, before)).toEqual([
-      [
-        [1, 1],
-        [2, 2],
-      ],
-    ]);
+  it("that look alike are offered once", () => {
+    const way = [LINE, circle(0)];
+    const nearly = way.map((stroke) => stroke.map(([x, y]): Point => [x + 3, y - 2]));
+    expect(differing([way, nearly, [circle(300)], way])).toEqual([way, [circle(300)]]);
   });
 
-  it("and the rest of the last line, from where the pen was", () => {
-    const drawing: Drawing = {
-      strokes: [
-        before.strokes[0]!,
-        [
-          [5, 5],
-          [6, 6],
-          [9, 9],
-        ],
-        [[0, 7]],
-      ],
-    };
-    expect(additions({ drawing, started: 2, finished: 0 }, before)).toEqual([
-      [
-        [6, 6],
-        [9, 9],
-      ],
-      [[0, 7]],
-    ]);
+  it("of which one adds more are two", () => {
+    expect(differing([[LINE], [LINE, circle(200)]])).toHaveLength(2);
+  });
+});
+
+describe("rows on the dial", () => {
+  it("differ wherever it stands, and stay on it", () => {
+    expect(spreadOver(0, 3)).toEqual([0, 0.25, 0.5]);
+    expect(spreadOver(0.5, 3)).toEqual([0.25, 0.5, 0.75]);
+    expect(spreadOver(1, 3)).toEqual([0.5, 0.75, 1]);
+  });
+});
+
+describe("a guess", () => {
+  const words = (...guesses: [string, number][]): string =>
+    guessInWords(guesses.map(([category, probability]) => ({ category, probability })));
+
+  it("is said as surely as it is", () => {
+    expect(words(["cat", 0.9], ["dog", 0.05])).toBe("I see a cat.");
+    expect(words(["owl", 0.4], ["angel", 0.3])).toBe("Perhaps an owl, or an angel?");
+    expect(words(["The Eiffel Tower", 0.5], ["cat", 0.01])).toBe("Perhaps The Eiffel Tower?");
+    expect(words(["cat", 0.1], ["dog", 0.1])).toBe("");
+    expect(words()).toBe("");
   });
 });
 

@@ -3,7 +3,7 @@ import { boundsOf } from "../src/core/geometry";
 import type { Drawing, Point } from "../src/core/types";
 import { contactSheet } from "../src/ui/contact-sheet";
 import { curveOf } from "../src/ui/curve";
-import { drawingOf, erased, type Ink, inkOf, onPage, packInk, toPage, unpackInk, viewOf } from "../src/ui/ink";
+import { drawingOf, erased, type Ink, inkOf, modelDrawing, onPage, packInk, toPage, unpackInk, viewOf } from "../src/ui/ink";
 import { Sheet } from "../src/ui/sheet";
 
 const line = (...points: Point[]): Ink[number] => ({ points, by: "person" });
@@ -36,6 +36,22 @@ describe("the page", () => {
     expect(right - left).toBeCloseTo(760);
     expect(left + right).toBeCloseTo(0);
     expect(top + bottom).toBeCloseTo(0);
+  });
+});
+
+describe("a long drawing", () => {
+  it("is simplified for the model, and little else changes", () => {
+    const spiral = Array.from({ length: 1850 }, (_, n): Point => [n * Math.cos(n / 60), n * Math.sin(n / 60)]);
+    const [given] = modelDrawing([line(...spiral)]).strokes;
+    expect(given!.length).toBeLessThanOrEqual(250);
+    expect(given!.length).toBeGreaterThan(60);
+    expect(given![0]).toBe(spiral[0]);
+    expect(given!.at(-1)).toBe(spiral.at(-1));
+  });
+
+  it("keeps all of a short one", () => {
+    const ink = [line([0, 0], [1, 0], [2, 0])];
+    expect(modelDrawing(ink)).toEqual(drawingOf(ink));
   });
 });
 

@@ -1,9 +1,10 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AtlasWindow, categoryCentres, nearestTo } from "../src/ui/atlas-view";
 import { Cell } from "../src/ui/cell";
 import { categoryColour } from "../src/ui/colours";
 import { Latest } from "../src/ui/latest";
 import { trainingFacts } from "../src/ui/preferences";
+import { Session } from "../src/ui/session";
 import { checked, DEFAULTS } from "../src/ui/settings";
 
 describe("a cell", () => {
@@ -40,22 +41,43 @@ describe("of works, only the newest", () => {
 
 describe("settings of an earlier visit", () => {
   it("are taken where they make sense", () => {
-    expect(checked('{"temperature":0.7,"candidates":2,"theme":"dark","device":"webgpu","pace":0}')).toEqual({
+    expect(checked('{"temperature":0.7,"freedom":0.9,"theme":"dark","device":"webgpu","pace":0}')).toEqual({
       ...DEFAULTS,
       temperature: 0.7,
-      candidates: 2,
+      freedom: 0.9,
       theme: "dark",
       device: "webgpu",
       pace: 0,
     });
   });
 
-  it.each([null, "", "no", "null", "[]", '{"temperature":"hot","candidates":99,"pace":-1,"theme":3,"spread":null}'])(
+  it.each([null, "", "no", "null", "[]", '{"temperature":"hot","freedom":99,"pace":-1,"theme":3,"shortcuts":1}'])(
     "are the usual ones otherwise: %s",
     (text) => {
       expect(checked(text)).toEqual(DEFAULTS);
     },
   );
+});
+
+describe("kept drawings", () => {
+  beforeEach(() => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("localStorage", { getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) });
+    vi.stubGlobal("window", new EventTarget());
+  });
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("of two tabs are all there, and one that is removed stays away", () => {
+    const one = new Session(() => undefined);
+    const other = new Session(() => undefined);
+    one.keep({ strokes: [[[0, 0]]] }, "person");
+    other.keep({ strokes: [[[1, 1]]] }, "model");
+    window.dispatchEvent(Object.assign(new Event("storage"), { key: "sketch-pix2seq.session" }));
+    expect(one.kept.value.map(({ by }) => by)).toEqual(["model", "person"]);
+    one.remove(one.kept.value[0]!.id);
+    other.keep({ strokes: [[[2, 2]]] }, "model");
+    expect(other.kept.value.map(({ drawing }) => drawing.strokes[0]![0])).toEqual([[2, 2], [0, 0]]);
+  });
 });
 
 describe("the window on the map", () => {

@@ -1,6 +1,6 @@
 /** Drawings to files, to the clipboard and to links. */
 export { toGif, type GifOptions } from "./gif";
-export { fromLink, toLink } from "./link";
+export { fromLink, LinkError, toLink } from "./link";
 export { toNdjson } from "./ndjson";
 export { toPng, type PngOptions } from "./png";
 export { copyText, fileName, saveAs } from "./save";

@@ -1,4 +1,5 @@
 import { deflateSync } from "fflate";
+import { pointCount } from "../core/geometry";
 import type { Drawing, Point, Stroke } from "../core/types";
 import { unpacked } from "../pictures/unpack";
 import { quantized } from "./ndjson";
@@ -6,13 +7,25 @@ import { quantized } from "./ndjson";
 /** What such a link's hash begins with: the version of what follows. */
 const PREFIX = "#d1.";
 /** Longest hash that is read, and most bytes that it may unpack to. */
-const LONGEST_HASH = 1 << 20;
-const MOST_BYTES = 4 << 20;
+const LONGEST_HASH = 1 << 16;
+const MOST_BYTES = 1 << 16;
 /** Largest coordinate: a fitted drawing's longest side is 255. */
 const LARGEST = 255;
+/** Most strokes and points of a drawing in a link. */
+const MOST_STROKES = 500;
+const MOST_POINTS = 10_000;
+const LIMITS = `a link holds ${MOST_STROKES} strokes and ${MOST_POINTS.toLocaleString("en")} points at most`;
+
+/** Why a link cannot be made or read, in one sentence. */
+export class LinkError extends Error {
+  override readonly name = "LinkError";
+}
+
+const DAMAGED = "The link is damaged or cut short; ask for it again.";
 
 /**
- * The hash of a link that holds the drawing: fitted and rounded to whole canvas units, deflated, in base64url.
+ * The hash of a link that holds the drawing: fitted and rounded to whole canvas units, deflated, in base64url. Throws a
+ * LinkError where it is too large for one.
  *
  * Unpacked: the category's length in bytes and its UTF-8; then for each stroke its number of points and their steps
  * from the point before, the first from (0, 0). Numbers are varints (7 bits a byte, the lowest first), steps in zigzag.
@@ -27,7 +40,11 @@ export function toLink(drawing: Drawing): string {
   write(category.length);
   out.push(...category);
   let pen: Point = [0, 0];
-  for (const stroke of quantized(drawing)) {
+  const strokes = quantized(drawing);
+  if (strokes.length > MOST_STROKES || pointCount(strokes) > MOST_POINTS) {
+    throw new LinkError(`This drawing is too large for a link (${LIMITS}); save it as a file.`);
+  }
+  for (const stroke of strokes) {
     write(stroke.length);
     for (const point of stroke) {
       for (const axis of [0, 1] as const) {
@@ -42,20 +59,28 @@ export function toLink(drawing: Drawing): string {
   return PREFIX + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The drawing in the hash of a link, with or without its #; null where there is none or it is damaged. */
+/** The drawing in the hash of a link, with or without its #; null where it is none. Throws a LinkError. */
 export function fromLink(hash: string): Drawing | null {
   const given = hash.startsWith("#") ? hash : `#${hash}`;
-  if (!given.startsWith(PREFIX) || given.length > LONGEST_HASH) return null;
+  if (!/^#d\d*\./.test(given)) return null;
+  if (!given.startsWith(PREFIX)) throw new LinkError("The link is of another version of the studio; update this one.");
+  if (given.length > LONGEST_HASH) throw new LinkError(`The link's drawing is too large (${LIMITS}).`);
+  let data: Uint8Array;
   try {
     const text = atob(given.slice(PREFIX.length).replaceAll("-", "+").replaceAll("_", "/"));
-    const data = unpacked(Uint8Array.from(text, (character) => character.charCodeAt(0)), "deflate", MOST_BYTES);
-    return data.length > MOST_BYTES ? null : parsed(data);
+    data = unpacked(Uint8Array.from(text, (character) => character.charCodeAt(0)), "deflate", MOST_BYTES);
   } catch {
-    return null;
+    throw new LinkError(DAMAGED);
+  }
+  if (data.length > MOST_BYTES) throw new LinkError(`The link's drawing is too large (${LIMITS}).`);
+  try {
+    return parsed(data);
+  } catch (error) {
+    throw error instanceof LinkError ? error : new LinkError(DAMAGED);
   }
 }
 
-function parsed(data: Uint8Array): Drawing | null {
+function parsed(data: Uint8Array): Drawing {
   let at = 0;
   const read = (): number => {
     let value = 0;
@@ -72,22 +97,27 @@ function parsed(data: Uint8Array): Drawing | null {
     return value & 1 ? -(value + 1) / 2 : value / 2;
   };
   const length = read();
-  if (at + length > data.length) return null;
+  if (at + length > data.length) throw new RangeError("no name");
   const category = new TextDecoder("utf-8", { fatal: true }).decode(data.subarray(at, at + length));
   at += length;
   const strokes: Stroke[] = [];
-  let [x, y] = [0, 0];
+  let [x, y, points] = [0, 0, 0];
   while (at < data.length) {
     const count = read();
-    if (count < 1 || count > data.length) return null;
+    points += count;
+    if (strokes.length >= MOST_STROKES || points > MOST_POINTS) {
+      throw new LinkError(`The link's drawing is too large (${LIMITS}).`);
+    }
+    if (count < 1) throw new RangeError("a stroke without points");
     const stroke: Point[] = [];
     for (let n = 0; n < count; n++) {
       x += step();
       y += step();
-      if (x < 0 || y < 0 || x > LARGEST || y > LARGEST) return null;
+      if (x < 0 || y < 0 || x > LARGEST || y > LARGEST) throw new RangeError("beyond the canvas");
       stroke.push([x, y]);
     }
     strokes.push(stroke);
   }
-  return strokes.length ? { strokes, ...(category && { category }) } : null;
+  if (strokes.length === 0) throw new RangeError("no strokes");
+  return { strokes, ...(category && { category }) };
 }

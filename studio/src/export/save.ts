@@ -11,8 +11,16 @@ export function fileName(drawing: Drawing, index: number, extension: string): st
   return `${word || "drawing"}-${index + 1}.${extension.replace(/^\./, "")}`;
 }
 
-/** Hands the browser a file to keep. */
-export function saveAs(content: Blob, name: string): void {
+/** Hands the browser a file to keep: by its share sheet where fingers are used and there is one. */
+export async function saveAs(content: Blob, name: string): Promise<void> {
+  const file = new File([content], name, { type: content.type });
+  if (matchMedia("(hover: none)").matches && navigator.canShare?.({ files: [file] })) {
+    try {
+      return await navigator.share({ files: [file] });
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "AbortError") return;
+    }
+  }
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content);
   link.download = name;

@@ -6,6 +6,8 @@ export interface SvgOptions {
   readonly widthMm?: number;
   /** Width of the line, in mm; left out: one that suits the drawing. */
   readonly strokeMm?: number;
+  /** Of each stroke, #rrggbb; left out: black. */
+  readonly colours?: readonly string[];
 }
 
 /** Width of the line, and paper around the drawing, in units of a drawing whose longest side is 255. */
@@ -14,7 +16,7 @@ const MARGIN = 8;
 const ROUND = 'stroke-linecap="round" stroke-linejoin="round"';
 
 /** The drawing for a plotter, as the Python package writes it: one path a stroke, in drawing order, nothing filled. */
-export function toSvg(drawing: Drawing, { widthMm = 100, strokeMm }: SvgOptions = {}): string {
+export function toSvg(drawing: Drawing, { widthMm = 100, strokeMm, colours = [] }: SvgOptions = {}): string {
   const whole = { left: 0, top: 0, right: CANVAS_SIZE, bottom: CANVAS_SIZE };
   const { left, top, right, bottom } = boundsOf(drawing.strokes) ?? whole;
   const side = Math.max(right - left, bottom - top);
@@ -31,7 +33,10 @@ export function toSvg(drawing: Drawing, { widthMm = 100, strokeMm }: SvgOptions 
     `<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="${view}" style="background:#fff">`,
     ...(drawing.category ? [`<title>${escaped(drawing.category)}</title>`] : []),
     `<g fill="none" stroke="#000" stroke-width="${number(line, decimals + 2)}" ${ROUND}>`,
-    ...drawing.strokes.filter((stroke) => stroke.length).map((stroke) => `<path d="${pathData(stroke, decimals)}"/>`),
+    ...drawing.strokes.flatMap((stroke, index) => {
+      const colour = colours[index] === undefined ? "" : ` stroke="${colours[index]}"`;
+      return stroke.length > 0 ? [`<path${colour} d="${pathData(stroke, decimals)}"/>`] : [];
+    }),
     "</g>\n</svg>\n",
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 /** Files and pixels to drawings: what people drop, paste, pick or photograph. */
 import type { Drawing } from "../core/types";
-import { PictureError, UNREADABLE } from "./errors";
+import { PictureError, UNREACHABLE, UNREADABLE } from "./errors";
 import { drawingsFromNdjson } from "./ndjson";
 import { PAGE, type Pixels } from "./page";
 import { drawingFromSvg } from "./svg";
@@ -96,7 +96,8 @@ async function ask(task: Task): Promise<Drawing> {
   try {
     const answer = await new Promise<Answer>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<Answer>) => resolve(data);
-      worker.onerror = ({ message }) => reject(new Error(message));
+      // A script that cannot be loaded says nothing; an error in it has a message.
+      worker.onerror = ({ message }) => reject(message ? new Error(message) : new PictureError(UNREACHABLE));
       worker.postMessage(task);
     });
     if ("sentence" in answer) throw new PictureError(answer.sentence);

@@ -5,6 +5,7 @@ import { openHelp } from "./help";
 import { type Icon, icon } from "./icons";
 import { openMenu } from "./menu";
 import type { Tool } from "./paper";
+import { openPlayback } from "./playback";
 import { openPreferences } from "./preferences";
 import { store } from "./storage";
 import { onPalette, palette, toggleTheme } from "./theme";
@@ -111,13 +112,16 @@ export function mountTools(app: App): void {
     ]),
   );
   add.setAttribute("aria-haspopup", "menu");
+  const replay = iconButton("play", "Replay, and the order of strokes", "", () => openPlayback(app));
+  const whole = iconButton("whole", "Show all of the page", "0", () => app.paper.refit());
+  app.paper.isMoved.follow((isMoved) => (whole.hidden = !isMoved));
   const rule = (): HTMLElement => h("span", { class: "rule", "aria-hidden": "true" });
   const [pen, eraser] = [tool("pen", "Pen", "P"), tool("eraser", "Eraser", "E")];
-  find("#tools").append(pen, eraser, rule(), undo, redo, clear, rule(), add, keep);
+  find("#tools").append(pen, eraser, rule(), undo, redo, clear, rule(), add, keep, replay, whole);
   app.sheet.ink.follow((ink) => {
     undo.disabled = !app.sheet.canUndo;
     redo.disabled = !app.sheet.canRedo;
-    clear.disabled = keep.disabled = ink.length === 0;
+    clear.disabled = keep.disabled = replay.disabled = ink.length === 0;
   });
 }
 

@@ -1,6 +1,6 @@
 import { freshId, h } from "./dom";
 import type { Cell } from "./cell";
-import type { Settings } from "./settings";
+import { type Settings, spreadOver } from "./settings";
 
 type NumberSetting = { [K in keyof Settings]: Settings[K] extends number ? K : never }[keyof Settings];
 
@@ -42,6 +42,36 @@ export function settingSlider(settings: Cell<Settings>, setting: NumberSetting, 
     options.ends &&
       h("span", { class: "slider-ends", "aria-hidden": "true" }, ...options.ends.map((end) => h("span", {}, end))),
   );
+}
+
+/** The freedom dial: how closely the drawing is followed. What is marked on it is where the rows lie. */
+export function freedomDial(settings: Cell<Settings>, rows: number): HTMLElement {
+  const dial = settingSlider(settings, "freedom", {
+    name: "Freedom",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    testId: "freedom",
+    ends: ["trace it", "reimagine it"],
+  });
+  dial.classList.add("dial");
+  settings.follow(({ freedom }) => {
+    const places = spreadOver(freedom, rows);
+    dial.style.setProperty("--from", String(places[0]));
+    dial.style.setProperty("--to", String(places[rows - 1]));
+  });
+  return dial;
+}
+
+/** A box to tick, for one of the settings that are on or off. */
+export function settingCheck(settings: Cell<Settings>, setting: "shortcuts", name: string): HTMLElement {
+  const input = h("input", {
+    type: "checkbox",
+    "data-testid": setting,
+    onchange: () => (settings.value = { ...settings.value, [setting]: input.checked }),
+  });
+  settings.follow((value) => (input.checked = value[setting]));
+  return h("label", { class: "check" }, input, h("span", {}, name));
 }
 
 /** One of a few values, as a row of buttons. */

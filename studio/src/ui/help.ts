@@ -12,6 +12,8 @@ const GROUPS: readonly (readonly [string, readonly (readonly [keys: readonly str
       [["X"], "Clear the canvas"],
       [["K"], "Keep the drawing"],
       [["O"], "Open a picture"],
+      [["0"], "Show all of the page"],
+      [["Ctrl", "Wheel"], "Scale the page; the wheel alone moves it"],
       [["Space"], "With the canvas focused: pen down and up; arrows move it"],
     ],
   ],
@@ -68,6 +70,11 @@ export function openHelp(): void {
             ),
           ),
         ),
+      ),
+      h(
+        "p",
+        { class: "aside" },
+        "With fingers: one draws, two move and scale the page; tap a drawing to see what can be done with it.",
       ),
       h(
         "p",

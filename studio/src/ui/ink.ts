@@ -1,4 +1,4 @@
-import { boundsOf, distanceToSegment, type Frame, frameOf, reframed } from "../core/geometry";
+import { boundsOf, distanceToSegment, type Frame, frameOf, pointCount, reframed, simplified } from "../core/geometry";
 import type { Drawing, Point, Stroke } from "../core/types";
 
 /** Who drew a stroke: a person, in graphite, or the model, in blue pencil. */
@@ -20,6 +20,23 @@ const PUT_SIDE = 760;
 
 export function drawingOf(ink: Ink): Drawing {
   return { strokes: ink.map(({ points }) => points) };
+}
+
+/** Points that a model is given at most: it reads them one by one, and has learned from drawings of fewer. */
+const MOST_POINTS = 250;
+
+/** The ink as a model is given it: simplified, no more than is needed to stay below `MOST_POINTS`. */
+export function modelDrawing(ink: Ink): Drawing {
+  let strokes = drawingOf(ink).strokes;
+  const { side } = frameOf(strokes);
+  for (let epsilon = side / 512; pointCount(strokes) > MOST_POINTS && epsilon < side / 8; epsilon *= 1.5) {
+    strokes = simplified(strokes, epsilon);
+  }
+  return { strokes };
+}
+
+export function authorOf(ink: Ink): Author {
+  return ink.every(({ by }) => by === "model") ? "model" : "person";
 }
 
 export function inkOf(drawing: Drawing, by: Author): Ink {

@@ -36,6 +36,7 @@ function controlKey(app: App, key: string, shift: boolean): Act {
 function plainKey(app: App, views: Record<ViewName, View>, key: string, event: KeyboardEvent): Act {
   const isOnControl = event.target instanceof Element && event.target.closest("button, a, summary, input") !== null;
   const isTheirs = isOnControl && OWN_KEYS.includes(key);
+  if (key.length === 1 && key !== " " && !app.settings.value.shortcuts) return undefined;
   if (!isTheirs && views[app.view.value].key?.(event)) return () => undefined;
   const view = VIEWS[Number(key) - 1];
   if (view) return () => (app.view.value = view);
@@ -46,6 +47,7 @@ function plainKey(app: App, views: Record<ViewName, View>, key: string, event: K
     k: () => app.keepCanvas(),
     o: () => app.openPicture(),
     t: () => toggleTheme(app.settings),
+    "0": () => app.paper.refit(),
     ",": () => openPreferences(app),
     "?": openHelp,
   };

@@ -1,7 +1,7 @@
 import { boundsOf } from "../core/geometry";
 import type { Drawing, Point } from "../core/types";
 import { drawInk, lineWidth, roundPen, widthAt } from "./brush";
-import type { Cell } from "./cell";
+import { Cell } from "./cell";
 import { clearCanvas, fitCanvas, h } from "./dom";
 import { type Area, erased, type Ink, inkOf, type InkStroke, type PageView, toPage, viewOf } from "./ink";
 import { followPen, type Touch } from "./pen";
@@ -16,6 +16,8 @@ export type Tool = "pen" | "eraser";
 const APART = 1.4;
 /** Reach of the eraser, in CSS pixels. */
 const ERASER = 11;
+/** Most and least that the page is scaled, over its usual size. */
+const [FARTHEST_IN, FARTHEST_OUT] = [16, 0.1];
 /** Seconds that the page takes to move into view. */
 const MOVES = 0.3;
 /** How fast proposals appear, over a hand's speed: they are looked at, not waited for. */
@@ -26,6 +28,9 @@ export class Paper {
   /** While a stroke is drawn: its points so far. True takes the stroke away from the hand. */
   onTrace: (points: readonly Point[]) => boolean = () => false;
   onPenUp: () => void = () => undefined;
+
+  /** Whether a hand has moved or scaled the page: then it stays, until all of it is asked for. */
+  readonly isMoved = new Cell(false);
 
   private readonly base = h("canvas", { "aria-hidden": "true" });
   private readonly ghost = h("canvas", { class: "ghost", "aria-hidden": "true" });
@@ -56,7 +61,13 @@ export class Paper {
       move: (touches) => this.move(touches),
       end: () => this.end(),
       cancel: () => this.cancel(),
+      pinch: ([a, b], [c, d]) => {
+        const apart = (p: Touch, q: Touch): number => Math.max(1, Math.hypot(p.x - q.x, p.y - q.y));
+        const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
+        this.moveBy((c.x + d.x) / 2 - x, (c.y + d.y) / 2 - y, apart(c, d) / apart(a, b), x, y);
+      },
     });
+    element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     new ResizeObserver(() => this.refit()).observe(element);
     sheet.ink.watch((ink, before) => this.inkChanged(ink, before));
     element.dataset["empty"] = String(sheet.ink.value.length === 0);
@@ -71,15 +82,39 @@ export class Paper {
     return this.mode !== "idle";
   }
 
+  private wheel(event: WheelEvent): void {
+    event.preventDefault();
+    const { left, top } = this.element.getBoundingClientRect();
+    const [x, y] = [event.clientX - left, event.clientY - top];
+    if (event.ctrlKey || event.metaKey) this.moveBy(0, 0, Math.exp(-event.deltaY * 0.004), x, y);
+    else this.moveBy(-event.deltaX, -event.deltaY, 1, x, y);
+  }
+
+  /** Moves the page by CSS pixels and scales it about a place on the screen. */
+  private moveBy(dx: number, dy: number, factor: number, aboutX: number, aboutY: number): void {
+    if (this.isBusy) return;
+    this.endMoving();
+    const { scale, x, y } = this.view;
+    const usual = viewOf(this.area, []).scale;
+    const next = Math.min(FARTHEST_IN * usual, Math.max(FARTHEST_OUT * usual, scale * factor));
+    const share = next / scale;
+    this.view = { scale: next, x: aboutX + (x - aboutX) * share + dx, y: aboutY + (y - aboutY) * share + dy };
+    this.isMoved.value = true;
+    this.repaint();
+  }
+
   /** All ink in view, at once. */
   refit(): void {
     this.endMoving();
+    this.isMoved.value = false;
     this.view = viewOf(this.area, this.sheet.ink.value);
     this.repaint();
   }
 
   /** Moves the page until all of the ink is in view. */
   private moveTo(ink: Ink): void {
+    if (this.isMoved.value && ink.length > 0) return this.repaint();
+    this.isMoved.value = false;
     const target = viewOf(this.area, ink);
     const from = this.view;
     this.endMoving();

@@ -13,6 +13,8 @@ export interface PenEvents {
   end(): void;
   /** What was begun is no stroke: a palm, or a second finger. */
   cancel(): void;
+  /** Two fingers have moved, from one pair of places to another. */
+  pinch(before: readonly [Touch, Touch], after: readonly [Touch, Touch]): void;
 }
 
 /** Button of a pen's eraser in `PointerEvent.buttons`. */
@@ -24,6 +26,8 @@ const PALM = 4000;
 export function followPen(element: HTMLElement, events: PenEvents): void {
   let active: { readonly id: number; readonly type: string } | null = null;
   let penSeen = -Infinity;
+  const fingers = new Map<number, Touch>();
+  const pairOf = (): readonly [Touch, Touch] => [...fingers.values()] as [Touch, Touch];
 
   const touchOf = (event: PointerEvent, { left, top }: DOMRect): Touch => ({
     x: event.clientX - left,
@@ -35,6 +39,7 @@ export function followPen(element: HTMLElement, events: PenEvents): void {
     if (event.pointerType === "pen") penSeen = event.timeStamp;
     else if (event.pointerType === "touch" && event.timeStamp - penSeen < PALM) return;
     if (event.button !== 0 && !(event.buttons & ERASER)) return;
+    if (event.pointerType === "touch") fingers.set(event.pointerId, touchOf(event, element.getBoundingClientRect()));
     if (active) {
       if (active.type === "touch") {
         active = null;
@@ -42,6 +47,7 @@ export function followPen(element: HTMLElement, events: PenEvents): void {
       }
       if (event.pointerType !== "pen") return;
     }
+    if (event.pointerType === "touch" && fingers.size > 1) return;
     active = { id: event.pointerId, type: event.pointerType };
     element.setPointerCapture(event.pointerId);
     events.begin(touchOf(event, element.getBoundingClientRect()), (event.buttons & ERASER) !== 0);
@@ -49,6 +55,11 @@ export function followPen(element: HTMLElement, events: PenEvents): void {
 
   element.addEventListener("pointermove", (event) => {
     if (event.pointerType === "pen") penSeen = event.timeStamp;
+    if (!active && fingers.size === 2 && fingers.has(event.pointerId)) {
+      const before = pairOf();
+      fingers.set(event.pointerId, touchOf(event, element.getBoundingClientRect()));
+      return events.pinch(before, pairOf());
+    }
     if (event.pointerId !== active?.id) return;
     const box = element.getBoundingClientRect();
     const moves = event.getCoalescedEvents?.() ?? [];
@@ -56,12 +67,14 @@ export function followPen(element: HTMLElement, events: PenEvents): void {
   });
 
   element.addEventListener("pointerup", (event) => {
+    fingers.delete(event.pointerId);
     if (event.pointerId !== active?.id) return;
     active = null;
     events.end();
   });
 
   element.addEventListener("pointercancel", (event) => {
+    fingers.delete(event.pointerId);
     if (event.pointerId !== active?.id) return;
     active = null;
     events.cancel();

@@ -1,7 +1,7 @@
 import type { App } from "./app";
 import { openDialog } from "./dialog";
 import { h } from "./dom";
-import { choice, settingSlider } from "./fields";
+import { choice, settingCheck, settingSlider } from "./fields";
 import { DEFAULTS, PACES, type Settings } from "./settings";
 
 /** How it draws, how it looks, and what the model is. */
@@ -23,19 +23,6 @@ export function openPreferences(app: App): void {
           testId: "settings-temperature",
           ends: ["the likeliest line", "as free as people"],
         }),
-        settingSlider(settings, "candidates", {
-          name: "Candidates",
-          min: 1,
-          max: 8,
-          step: 1,
-          testId: "candidates",
-          ends: ["quick", "more alike"],
-        }),
-        h(
-          "p",
-          { class: "aside" },
-          "So many are drawn for each one that is shown: the one that looks most like yours to the model.",
-        ),
         choice("Speed of drawing", PACES, settings.value.pace, (pace) => change({ pace })),
         choice(
           "Runs on",
@@ -56,6 +43,7 @@ export function openPreferences(app: App): void {
           settings.value.theme,
           (theme) => change({ theme }),
         ),
+        settingCheck(settings, "shortcuts", "Single keys act as shortcuts"),
         h(
           "button",
           {

@@ -1,7 +1,7 @@
 import type { Drawing, Point } from "../core/types";
 import { Cell } from "./cell";
 import type { Author } from "./ink";
-import { store, stored } from "./storage";
+import { onStored, store, stored } from "./storage";
 
 /** A drawing that was kept. */
 export interface Kept {
@@ -16,11 +16,20 @@ const PLACE = "session";
 export class Session {
   readonly kept: Cell<readonly Kept[]>;
 
-  constructor(onFull: () => void) {
+  constructor(private readonly onFull: () => void) {
     this.kept = new Cell<readonly Kept[]>(unpacked(stored(PLACE)));
-    this.kept.watch((kept) => {
-      if (!store(PLACE, packed(kept))) onFull();
-    });
+    onStored(PLACE, () => (this.kept.value = this.current));
+  }
+
+  /** What is kept now, by other tabs too; drawings that this tab knows stay the same objects. */
+  private get current(): readonly Kept[] {
+    const known = new Map(this.kept.value.map((one) => [one.id, one]));
+    return unpacked(stored(PLACE)).map((one) => known.get(one.id) ?? one);
+  }
+
+  private change(next: readonly Kept[]): void {
+    this.kept.value = next;
+    if (!store(PLACE, packed(next))) this.onFull();
   }
 
   has(drawing: Drawing): boolean {
@@ -29,16 +38,12 @@ export class Session {
 
   keep(drawing: Drawing, by: Author): void {
     if (this.has(drawing)) return;
-    const id = `${Date.now().toString(36)}-${this.kept.value.length}`;
-    this.kept.value = [{ id, drawing, by }, ...this.kept.value];
+    const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
+    this.change([{ id, drawing, by }, ...this.current]);
   }
 
   remove(id: string): void {
-    this.kept.value = this.kept.value.filter((one) => one.id !== id);
-  }
-
-  empty(): void {
-    this.kept.value = [];
+    this.change(this.current.filter((one) => one.id !== id));
   }
 }
 

@@ -1,5 +1,5 @@
 import type { DrawSettings } from "../core/types";
-import { DEFAULT_SETTINGS } from "../core/types";
+import { DEFAULT_FREEDOM, DEFAULT_SETTINGS } from "../core/types";
 import { Cell } from "./cell";
 import { stored, store } from "./storage";
 
@@ -7,22 +7,23 @@ export type Theme = "system" | "light" | "dark";
 
 export interface Settings {
   readonly temperature: number;
-  readonly candidates: number;
-  /** Share of the variance that things drawn from nothing have. */
-  readonly spread: number;
+  /** From tracing (0) to another drawing of the same thing (1). */
+  readonly freedom: number;
   readonly device: "wasm" | "webgpu";
   /** Times the speed of a hand; 0 shows drawings at once. */
   readonly pace: number;
   readonly theme: Theme;
+  /** Whether single letters and digits act wherever one is on the page. */
+  readonly shortcuts: boolean;
 }
 
 export const DEFAULTS: Settings = {
   temperature: DEFAULT_SETTINGS.temperature,
-  candidates: DEFAULT_SETTINGS.proposals,
-  spread: 0.6,
+  freedom: DEFAULT_FREEDOM,
   device: "wasm",
   pace: 1,
   theme: "system",
+  shortcuts: true,
 };
 
 /** Paces that can be chosen, with their names. */
@@ -55,19 +56,24 @@ export function checked(text: string | null): Settings {
     typeof value === "number" && value >= low && value <= high ? value : usual;
   return {
     temperature: within(given.temperature, 0, 1, DEFAULTS.temperature),
-    candidates: Math.round(within(given.candidates, 1, 8, DEFAULTS.candidates)),
-    spread: within(given.spread, 0, 1, DEFAULTS.spread),
+    freedom: within(given.freedom, 0, 1, DEFAULTS.freedom),
     device: given.device === "webgpu" ? "webgpu" : "wasm",
     pace: PACES.some(([pace]) => pace === given.pace) ? (given.pace as number) : DEFAULTS.pace,
     theme: given.theme === "light" || given.theme === "dark" ? given.theme : "system",
+    shortcuts: given.shortcuts !== false,
   };
 }
 
-export function drawSettings({ temperature, candidates }: Settings): DrawSettings {
-  return { ...DEFAULT_SETTINGS, temperature, proposals: candidates };
+/** Freedom left out: where there is no picture to follow it does nothing. */
+export function drawSettings({ temperature }: Settings, freedom: number | null = null): DrawSettings {
+  return { ...DEFAULT_SETTINGS, temperature, freedom };
 }
 
-/** One drawing a code, shown as it grows: for what follows a pointer or a slider. */
-export function liveSettings({ temperature }: Settings): DrawSettings {
-  return { ...DEFAULT_SETTINGS, temperature, proposals: 1 };
+/** Share of the dial that the drawings beside each other are spread over. */
+const SPREAD = 0.5;
+
+/** How freely each of some rows is drawn, about the dial's position: never two alike, and all on the dial. */
+export function spreadOver(freedom: number, rows: number): number[] {
+  const least = freedom * (1 - SPREAD);
+  return Array.from({ length: rows }, (_, row) => least + (SPREAD * row) / Math.max(1, rows - 1));
 }

@@ -7,9 +7,9 @@ import { Cell } from "./cell";
 import { h, refill } from "./dom";
 import { icon } from "./icons";
 import { pictureFile } from "./intake";
-import { type Author, drawingOf } from "./ink";
+import { type Author, drawingOf, modelDrawing } from "./ink";
 import { place } from "./menu";
-import { liveSettings } from "./settings";
+import { drawSettings } from "./settings";
 import { thumbnail } from "./thumbnail";
 
 /** What is blended: the canvas, a drawing, or a category. */
@@ -34,7 +34,7 @@ export class Codes {
       return once(this.ofCategory, category, () => this.engine.codeOfCategory(category, 1));
     }
     const ink = this.app.settled.value;
-    if (source.kind === "canvas") return once(this.ofDrawing, ink, () => this.engine.encode(drawingOf(ink)));
+    if (source.kind === "canvas") return once(this.ofDrawing, ink, () => this.engine.encode(modelDrawing(ink)));
     return once(this.ofDrawing, source.drawing, () => this.engine.encode(source.drawing));
   }
 }
@@ -99,7 +99,7 @@ export class SourceSlot {
   async imagine(engine: Engine, codes: Codes): Promise<void> {
     const source = this.source.value;
     if (source.kind !== "category" || this.shown?.category === source.category) return;
-    const settings = liveSettings(this.app.settings.value);
+    const settings = drawSettings(this.app.settings.value);
     const [drawn] = await engine.drawCodes([await codes.of(source)], { samples: 1, seed: 1, settings });
     this.shown = { ...drawn![0]!, category: source.category };
     this.show();

@@ -52,7 +52,7 @@ export class Status {
 
 /** The sentence of an error that was made for people, or one that says what to try. */
 export function sentenceOf(error: unknown): string {
-  const isForPeople = error instanceof Error && (error.name === "EngineError" || error.name === "PictureError");
+  const isForPeople = error instanceof Error && ["EngineError", "PictureError", "LinkError"].includes(error.name);
   if (isForPeople) return error.message;
   console.error(error);
   return "Something went wrong in the page; reload it if it does not go on.";

@@ -18,3 +18,26 @@ export function store(name: string, text: string): boolean {
     return false;
   }
 }
+
+/** Called when another tab has kept something under a name. */
+export function onStored(name: string, changed: () => void): void {
+  window.addEventListener("storage", ({ key }) => key === PREFIX + name && changed());
+}
+
+/** What this tab keeps, and a new one begins with: two tabs do not overwrite each other. */
+export function storedHere(name: string): string | null {
+  try {
+    return sessionStorage.getItem(PREFIX + name) ?? stored(name);
+  } catch {
+    return null;
+  }
+}
+
+export function storeHere(name: string, text: string): boolean {
+  try {
+    sessionStorage.setItem(PREFIX + name, text);
+  } catch {
+    // What the browser keeps for all tabs is what counts.
+  }
+  return store(name, text);
+}

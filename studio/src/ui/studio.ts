@@ -4,7 +4,7 @@ import { fromLink } from "../export/index";
 import { type App, type ModelState, VIEWS, type ViewName } from "./app";
 import { Cell } from "./cell";
 import { find } from "./dom";
-import { type Author, drawingOf, type Ink, inkOf, onPage, packInk, unpackInk } from "./ink";
+import { type Author, authorOf, drawingOf, type Ink, inkOf, onPage, packInk, unpackInk } from "./ink";
 import { drawingsOf, followFiles, pickFiles } from "./intake";
 import { type MenuItem, openMenu } from "./menu";
 import { Paper, type Tool } from "./paper";
@@ -12,7 +12,7 @@ import { Session } from "./session";
 import { rememberedSettings } from "./settings";
 import { Sheet } from "./sheet";
 import { sentenceOf, Status } from "./status";
-import { store, stored } from "./storage";
+import { stored, storedHere, storeHere } from "./storage";
 import { openTake } from "./take";
 import { followTheme } from "./theme";
 import { Tile } from "./tile";
@@ -20,21 +20,27 @@ import { Tile } from "./tile";
 const MODEL = "./model/";
 const FULL = "The browser has no room to remember this drawing; take it with you before you leave.";
 
+function viewInAddress(): ViewName | undefined {
+  return VIEWS.find((name) => `#${name}` === location.hash);
+}
+
 /** The state of the page, and what can be done to it. */
 export class Studio implements App {
   readonly settings = rememberedSettings();
   readonly model = new Cell<ModelState>({ kind: "loading" });
-  readonly view = new Cell<ViewName>(VIEWS.find((name) => name === stored("view")) ?? "redraw");
+  readonly view = new Cell<ViewName>(viewInAddress() ?? VIEWS.find((name) => name === stored("view")) ?? "redraw");
   readonly tool = new Cell<Tool>("pen");
   readonly input = new Cell<Drawing | null>(null);
   readonly wanted = new Cell<string | null>(null);
   readonly status = new Status(find("#status"));
   readonly session = new Session(() => this.status.warn(FULL));
-  readonly sheet = new Sheet(unpackInk(stored("canvas") ?? "[]") ?? []);
+  readonly sheet = new Sheet(unpackInk(storedHere("canvas") ?? "[]") ?? []);
   readonly settled = new Cell<Ink>(this.sheet.ink.value);
   readonly paper: Paper;
   private readonly heard = find("#heard");
   private loading = 0;
+  /** What was said while the model was loading, and would be overwritten by the progress of that. */
+  private notice = "";
 
   constructor() {
     followTheme(this.settings);
@@ -44,10 +50,17 @@ export class Studio implements App {
       if (!this.paper.isBusy) this.settled.value = ink;
     });
     this.settled.watch((ink) => {
-      if (!store("canvas", packInk(ink))) this.status.warn(FULL);
+      if (!storeHere("canvas", packInk(ink))) this.status.warn(FULL);
     });
     followFiles((files) => void this.takeIn(files));
-    window.addEventListener("hashchange", () => this.openLink());
+    this.view.watch((name) => {
+      if (viewInAddress() !== name) history.pushState(null, "", `#${name}`);
+    });
+    // Back and forward, and links that are pasted into the address.
+    window.addEventListener("popstate", () => {
+      this.view.value = viewInAddress() ?? this.view.value;
+      this.openLink();
+    });
     this.settings.watch((now, before) => now.device !== before.device && this.load());
   }
 
@@ -64,7 +77,7 @@ export class Studio implements App {
   keepCanvas(): void {
     const ink = this.sheet.ink.value;
     if (ink.length === 0) return this.status.say("There is nothing on the canvas to keep.");
-    this.keep(drawingOf(ink), ink.every(({ by }) => by === "model") ? "model" : "person");
+    this.keep(drawingOf(ink), authorOf(ink));
   }
 
   clear(): void {
@@ -123,7 +136,8 @@ export class Studio implements App {
       if (own !== this.loading) return engine.close();
       this.model.value = { kind: "ready", engine };
       if (engine.info.notice) this.status.warn(engine.info.notice);
-      else this.status.say("The model is ready.");
+      else this.status.say(`The model is ready. ${this.notice}`.trim());
+      this.notice = "";
     } catch (error) {
       if (own !== this.loading) return;
       const sentence = sentenceOf(error);
@@ -132,12 +146,23 @@ export class Studio implements App {
     }
   }
 
-  /** Puts the drawing of the page's address on the canvas; undo brings back what was there. */
+  /** Puts the drawing of the page's address on the canvas; what was there goes to the shelf. */
   openLink(): void {
-    const drawing = fromLink(location.hash);
-    if (!drawing) return;
-    this.continueOn(drawing, false, "person");
-    history.replaceState(null, "", location.pathname + location.search);
+    try {
+      const drawing = fromLink(location.hash);
+      if (!drawing) return;
+      const before = this.sheet.ink.value;
+      const own = drawingOf(before);
+      if (before.length > 0) this.session.keep(own, authorOf(before));
+      this.continueOn(drawing, false, "person");
+      const was = before.length > 0 ? " What you had is on the shelf." : "";
+      this.notice = `The drawing of the link is on the canvas.${was}`;
+      this.status.say(this.notice);
+    } catch (error) {
+      this.notice = sentenceOf(error);
+      this.status.warn(this.notice);
+    }
+    history.replaceState(null, "", `#${this.view.value}`);
   }
 
   async openPicture(): Promise<void> {

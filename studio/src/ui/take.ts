@@ -1,5 +1,5 @@
 import type { Drawing } from "../core/types";
-import { copyText, fileName, saveAs, toGif, toLink, toNdjson, toPng, toSvg } from "../export/index";
+import { copyText, fileName, LinkError, saveAs, toGif, toLink, toNdjson, toPng, toSvg } from "../export/index";
 import type { App } from "./app";
 import { contactSheet } from "./contact-sheet";
 import { openDialog } from "./dialog";
@@ -11,6 +11,8 @@ import { thumbnail } from "./thumbnail";
 
 type Scope = "canvas" | "one" | "session";
 
+/** Colours of the person and the model in files. */
+const PENS = { person: "#222226", model: "#1767ad" } as const;
 /** Pixels of a picture's side. */
 const SIZES = [512, 1024, 2048] as const;
 /** Pixels of a GIF's side: of one drawing, and of many together at most. */
@@ -38,18 +40,25 @@ export function openTake(app: App, given?: Drawing): void {
     const [first] = drawings();
     return drawings().length === 1 ? fileName(first!, 0, extension) : `session.${extension}`;
   };
+  // Two hands on the canvas are two pens.
+  const svg = (): string => {
+    const ink = app.sheet.ink.value;
+    const isOfTwo = scope === "canvas" && new Set(ink.map(({ by }) => by)).size > 1;
+    return toSvg(asOne(), { widthMm, ...(isOfTwo && { colours: ink.map(({ by }) => PENS[by]) }) });
+  };
   const said = h("p", { class: "take-said", role: "status", "data-testid": "take-said" });
   const say = (sentence: string): void => void (said.textContent = sentence);
   const act = async (work: () => Promise<string> | string): Promise<void> => {
     try {
       say(await work());
     } catch (error) {
+      if (error instanceof LinkError) return say(error.message);
       console.error(error);
       say("That did not work; try a smaller size.");
     }
   };
-  const save = (content: Blob, extension: string): string => {
-    saveAs(content, name(extension));
+  const save = async (content: Blob, extension: string): Promise<string> => {
+    await saveAs(content, name(extension));
     return `Saved as ${name(extension)}.`;
   };
   const text = (content: string, type: string): Blob => new Blob([content], { type });
@@ -63,7 +72,7 @@ export function openTake(app: App, given?: Drawing): void {
 
   const preview = h("div", { class: "take-preview" });
   const link = way("export-link", "link", "Link", "holds the drawing in its address", async () => {
-    const address = new URL(location.href);
+    const address = new URL(location.pathname, location.href);
     address.hash = toLink(drawings()[0]!);
     const copied = await copyText(address.href);
     if (!copied) history.replaceState(null, "", address.href);
@@ -90,10 +99,10 @@ export function openTake(app: App, given?: Drawing): void {
         "div",
         { class: "take-ways" },
         way("export-svg", "take", "SVG", "for plotters and editors", () =>
-          save(text(toSvg(asOne(), { widthMm }), "image/svg+xml"), "svg"),
+          save(text(svg(), "image/svg+xml"), "svg"),
         ),
         way("copy-svg", "copy", "Copy as SVG", "to paste into an editor", async () =>
-          (await copyText(toSvg(asOne(), { widthMm })))
+          (await copyText(svg()))
             ? "The SVG is on the clipboard."
             : "The browser does not let the page copy; save the SVG instead.",
         ),

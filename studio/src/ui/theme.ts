@@ -16,10 +16,13 @@ let current: Palette | null = null;
 
 export function palette(): Palette {
   if (current) return current;
-  const probe = document.body.appendChild(document.createElement("span"));
+  // An element each: one whose colour changes may be in transition when it is read.
   const colour = (name: string): string => {
+    const probe = document.body.appendChild(document.createElement("span"));
     probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
   };
   current = {
     person: colour("--graphite"),
@@ -29,7 +32,6 @@ export function palette(): Palette {
     paper: colour("--paper"),
     isDark: document.documentElement.dataset["theme"] === "dark",
   };
-  probe.remove();
   return current;
 }
 

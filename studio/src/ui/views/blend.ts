@@ -6,7 +6,7 @@ import { h } from "../dom";
 import { choice } from "../fields";
 import { MODEL_FRAME } from "../frames";
 import { Latest } from "../latest";
-import { drawSettings, liveSettings } from "../settings";
+import { drawSettings } from "../settings";
 import { Codes, type Source, SourceSlot } from "../source";
 import type { Tile } from "../tile";
 
@@ -196,15 +196,9 @@ export class BlendView implements View {
         const [a, b] = await Promise.all(this.sources.map((source) => codes.of(source)));
         if (signal.aborted || !a || !b) return;
         const code = slerp(a, b, share);
-        const { value } = this.app.settings;
-        // One drawing at once, so that it follows the slider; the best of several when the slider rests.
-        for (const settings of value.candidates > 1
-          ? [liveSettings(value), drawSettings(value)]
-          : [liveSettings(value)]) {
-          const drawn = await engine.drawCodes([code], { samples: 1, seed: SEED, settings, signal });
-          if (signal.aborted) return;
-          middle.show(drawn[0]![0]!, { frame: MODEL_FRAME, at: "end" });
-        }
+        const settings = drawSettings(this.app.settings.value);
+        const drawn = await engine.drawCodes([code], { samples: 1, seed: SEED, settings, signal });
+        if (!signal.aborted) middle.show(drawn[0]![0]!, { frame: MODEL_FRAME, at: "end" });
       }),
     );
   }
@@ -220,7 +214,7 @@ export class BlendView implements View {
     const among = this.grid.map((_, index) =>
       slerpAmong([a!, b!, c!, d!], at(index % SIDE), at(Math.floor(index / SIDE))),
     );
-    return this.drawTiles(engine, among, this.grid, liveSettings(this.app.settings.value), signal);
+    return this.drawTiles(engine, among, this.grid, drawSettings(this.app.settings.value), signal);
   }
 
   private async drawTiles(

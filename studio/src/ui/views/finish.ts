@@ -1,19 +1,27 @@
 import { frameOf } from "../../core/geometry";
 import type { Drawing, Stroke } from "../../core/types";
-import type { Engine } from "../../engine/api";
+import type { Completion, Engine } from "../../engine/api";
 import type { App, View } from "../app";
 import { CategoryField } from "../category";
 import { h } from "../dom";
+import { choice } from "../fields";
 import { icon } from "../icons";
-import { drawingOf, inkOf } from "../ink";
+import { modelDrawing, inkOf } from "../ink";
 import { Latest } from "../latest";
-import { additions } from "../proposals";
+import { differing } from "../proposals";
 import { otherDrawings, seed } from "../seeds";
 import { drawSettings } from "../settings";
 import { Tile } from "../tile";
 import { isTracing } from "../tracing";
 
 const WAYS = 6;
+/** Probability from which the model is said to see nothing missing. */
+const FINISHED = 0.5;
+const AT_A_TIME = [
+  [Infinity, "All of it"],
+  [2, "Two strokes"],
+  [1, "One"],
+] as const;
 
 /** Ways to go on from where the pen is: faint on the canvas, small in the panel. */
 export class FinishView implements View {
@@ -21,13 +29,15 @@ export class FinishView implements View {
   private readonly tiles: readonly Tile[];
   private readonly grid: HTMLElement;
   private readonly category: CategoryField;
-  private readonly goesOn: HTMLInputElement;
+  private readonly turns: HTMLInputElement;
+  private readonly opinion = h("p", { class: "opinion", role: "status", "data-testid": "opinion" });
   private readonly take: HTMLButtonElement;
   private readonly latest = new Latest();
   private ways: readonly (readonly Stroke[])[] = [];
   private chosen = 0;
   private seen = false;
   private wasChosen = false;
+  private strokes = Infinity;
 
   constructor(private readonly app: App) {
     this.tiles = Array.from({ length: WAYS }, (_, index) => {
@@ -54,7 +64,11 @@ export class FinishView implements View {
       ...this.tiles.map(({ element }) => element),
     );
     this.category = new CategoryField("Towards", "Whatever it may be", () => this.request(), "finish-category");
-    this.goesOn = h("input", { type: "checkbox", onchange: () => this.request() });
+    this.turns = h("input", { type: "checkbox", "data-testid": "turns", onchange: () => this.request() });
+    const strokes = choice("At a time", AT_A_TIME, Infinity, (count) => {
+      this.strokes = count;
+      this.request();
+    });
     this.take = h(
       "button",
       { class: "button primary", type: "button", "data-testid": "take-proposal", onclick: () => this.takeChosen() },
@@ -75,6 +89,7 @@ export class FinishView implements View {
           h("p", {}, "It proposes ways to go on, faint on the canvas. Trace one, and it is taken."),
         ),
       ),
+      this.opinion,
       h(
         "p",
         { class: "aside for-mouse" },
@@ -95,7 +110,8 @@ export class FinishView implements View {
         "div",
         { class: "controls" },
         this.category.element,
-        h("label", { class: "check" }, this.goesOn, h("span", {}, "Go on with the last line")),
+        strokes,
+        h("label", { class: "check" }, this.turns, h("span", {}, "Take turns, a stroke each")),
         h(
           "div",
           { class: "buttons" },
@@ -119,8 +135,10 @@ export class FinishView implements View {
     };
   }
 
-  missing(): string | null {
-    return null;
+  missing({ info }: Engine): string | null {
+    return info.hasFlow || !info.hasEncoder
+      ? null
+      : "This model has learned no way to go on with a drawing; one with a flow over codes has.";
   }
 
   enter(): void {
@@ -154,14 +172,15 @@ export class FinishView implements View {
 
   private request(): void {
     if (!this.seen) return;
-    const started = drawingOf(this.app.settled.value);
+    const started = modelDrawing(this.app.settled.value);
     const model = this.app.model.value;
     this.forget();
+    this.opinion.textContent = "";
     this.element.dataset["empty"] = String(started.strokes.length === 0);
     if (started.strokes.length === 0) {
       this.latest.abort();
       this.tiles.forEach((tile) => tile.empty());
-    } else if (model.kind === "ready") {
+    } else if (model.kind === "ready" && !this.missing(model.engine)) {
       this.app.attempt(this.latest.run((signal) => this.complete(model.engine, started, signal)));
     }
   }
@@ -177,20 +196,7 @@ export class FinishView implements View {
         category: this.category.value,
         signal,
       });
-      if (signal.aborted) return;
-      const ways = found.map((one) => additions(one, started)).filter((way) => way.length > 0);
-      this.ways = ways;
-      this.tiles.forEach((tile, index) => {
-        const way = ways[index];
-        if (way) tile.show({ strokes: way }, { frame: frameOf([...started.strokes, ...way]), under: started.strokes });
-        else tile.empty();
-      });
-      this.take.disabled = ways.length === 0;
-      if (ways.length === 0) this.app.status.say("It sees nothing to add; the drawing looks finished to the model.");
-      else {
-        this.choose(0);
-        this.app.tell(`${ways.length} ways to go on are there.`);
-      }
+      if (!signal.aborted) this.offer(found, started);
     } catch (error) {
       if (!signal.aborted) this.tiles.forEach((tile) => tile.empty());
       throw error;
@@ -199,7 +205,40 @@ export class FinishView implements View {
     }
   }
 
-  private choose(index: number): void {
+  private offer(found: readonly Completion[], started: Drawing): void {
+    const finished = found[0]?.finished ?? 0;
+    const isFinished = finished >= FINISHED;
+    const additions = found.map((one) => one.drawing.strokes.slice(one.started)).filter((way) => way.length > 0);
+    if (this.turns.checked) {
+      const isTheirs = this.app.settled.value.at(-1)?.by === "person";
+      const stroke = additions[0]?.[0];
+      this.tiles.forEach((tile) => tile.empty());
+      this.opinion.textContent =
+        isFinished || !stroke ? "The model thinks that it is done." : isTheirs ? "" : "It is your turn.";
+      if (isTheirs && stroke && !isFinished) this.add([stroke]);
+      return;
+    }
+    this.ways = differing(additions.map((way) => way.slice(0, this.strokes)));
+    this.tiles.forEach((tile, index) => {
+      const way = this.ways[index];
+      if (way) tile.show({ strokes: way }, { frame: frameOf([...started.strokes, ...way]), under: started.strokes });
+      else tile.empty();
+    });
+    this.take.disabled = this.ways.length === 0;
+    this.opinion.textContent =
+      isFinished || this.ways.length === 0
+        ? "It looks finished to the model. You can go on all the same."
+        : "";
+    // Over what is finished nothing is scribbled, unless one asks for it.
+    this.choose(0, !isFinished);
+    if (this.ways.length > 0) this.app.tell(`${this.ways.length} ways to go on are there.`);
+  }
+
+  private add(strokes: readonly Stroke[]): void {
+    this.app.sheet.change([...this.app.sheet.ink.value, ...inkOf({ strokes }, "model")]);
+  }
+
+  private choose(index: number, onCanvas = true): void {
     const way = this.ways[index];
     if (!way) return;
     this.chosen = index;
@@ -207,13 +246,13 @@ export class FinishView implements View {
       element.classList.toggle("chosen", other === index);
       face.setAttribute("aria-current", String(other === index));
     });
-    this.app.paper.propose({ strokes: way });
+    this.app.paper.propose(onCanvas ? { strokes: way } : null);
   }
 
   private takeChosen(): void {
     const way = this.ways[this.chosen];
     if (!way) return;
     this.forget();
-    this.app.sheet.change([...this.app.sheet.ink.value, ...inkOf({ strokes: way }, "model")]);
+    this.add(way);
   }
 }

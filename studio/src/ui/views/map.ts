@@ -5,10 +5,10 @@ import type { App, View } from "../app";
 import { categoryColour } from "../colours";
 import { clearCanvas, fitCanvas, h } from "../dom";
 import { icon } from "../icons";
-import { drawingOf } from "../ink";
+import { modelDrawing } from "../ink";
 import { MODEL_FRAME } from "../frames";
 import { Latest } from "../latest";
-import { liveSettings } from "../settings";
+import { drawSettings } from "../settings";
 import { onPalette, palette } from "../theme";
 import { thumbnail } from "../thumbnail";
 import type { Tile } from "../tile";
@@ -159,7 +159,7 @@ export class MapView implements View {
       this.repaintSoon();
       return;
     }
-    const drawing = drawingOf(ink);
+    const drawing = modelDrawing(ink);
     this.app.attempt(
       this.latestPlace
         .run(async (signal) => {
@@ -320,7 +320,7 @@ export class MapView implements View {
   private async drawAt(engine: Engine, place: Point, category: string | undefined, signal: AbortSignal): Promise<void> {
     const code = await engine.codeAt(place);
     if (signal.aborted) return;
-    const settings = liveSettings(this.app.settings.value);
+    const settings = drawSettings(this.app.settings.value);
     const drawn = await engine.drawCodes([code], {
       samples: 1,
       seed: 1,

@@ -3,15 +3,16 @@ import type { Drawing } from "../../core/types";
 import type { Engine } from "../../engine/api";
 import type { App, View } from "../app";
 import { h } from "../dom";
-import { settingSlider } from "../fields";
+import { freedomDial } from "../fields";
 import { icon } from "../icons";
-import { drawingOf } from "../ink";
+import { modelDrawing } from "../ink";
 import { Latest } from "../latest";
 import { otherDrawings, seed } from "../seeds";
-import { drawSettings } from "../settings";
+import { drawSettings, spreadOver } from "../settings";
 import { thumbnail } from "../thumbnail";
 
-const TILES = 9;
+const [ROWS, COLUMNS] = [3, 3];
+const TILES = ROWS * COLUMNS;
 /** How long a slider has to rest before it is drawn by, in milliseconds. */
 const REST = 120;
 
@@ -22,6 +23,7 @@ export class RedrawView implements View {
   private readonly grid: HTMLElement;
   private readonly source = h("div", { class: "source", hidden: true });
   private readonly hint = h("div", { class: "hint" });
+  private readonly dial: HTMLElement;
   private readonly latest = new Latest();
   private seen = false;
   private drawn = "";
@@ -29,9 +31,10 @@ export class RedrawView implements View {
 
   constructor(private readonly app: App) {
     this.tiles = Array.from({ length: TILES }, (_, index) => app.newTile(`Redrawing ${index + 1}`));
+    this.dial = freedomDial(app.settings, ROWS);
     this.grid = h(
       "div",
-      { class: "grid three", role: "group", "aria-label": "Redrawings", "data-testid": "redrawings" },
+      { class: "grid three", role: "group", "aria-label": "Redrawings, freer from row to row", "data-testid": "redrawings" },
       ...this.tiles.map(({ element }) => element),
     );
     this.element = h(
@@ -42,13 +45,7 @@ export class RedrawView implements View {
       h(
         "div",
         { class: "controls" },
-        settingSlider(app.settings, "temperature", {
-          name: "Temperature",
-          min: 0,
-          max: 1,
-          step: 0.05,
-          testId: "temperature",
-        }),
+        this.dial,
         h(
           "button",
           { class: "button", type: "button", "data-testid": "shuffle", onclick: otherDrawings },
@@ -64,9 +61,10 @@ export class RedrawView implements View {
     app.input.watch(() => this.request());
     seed.watch(() => this.request());
     app.settings.watch((now, before) => {
-      if (now.temperature !== before.temperature || now.candidates !== before.candidates) this.requestSoon();
+      if (now.temperature !== before.temperature || now.freedom !== before.freedom) this.requestSoon();
     });
-    app.model.watch(() => {
+    app.model.watch((model) => {
+      this.dial.hidden = model.kind === "ready" && !model.engine.info.hasFlow;
       this.drawn = "";
       this.request();
     });
@@ -103,7 +101,7 @@ export class RedrawView implements View {
     const { app } = this;
     const model = app.model.value;
     if (!this.seen) return;
-    const input: Drawing = app.input.value ?? drawingOf(app.settled.value);
+    const input: Drawing = app.input.value ?? modelDrawing(app.settled.value);
     this.showSource();
     this.element.dataset["empty"] = String(input.strokes.length === 0);
     if (input.strokes.length === 0) {
@@ -114,8 +112,8 @@ export class RedrawView implements View {
       return;
     }
     if (model.kind !== "ready" || this.missing(model.engine)) return;
-    const settings = drawSettings(app.settings.value);
-    const wanted = JSON.stringify([settings, seed.value, input.strokes]);
+    const { temperature, freedom } = app.settings.value;
+    const wanted = JSON.stringify([temperature, freedom, seed.value, input.strokes]);
     if (wanted === this.drawn) return;
     this.drawn = wanted;
     app.attempt(
@@ -128,30 +126,32 @@ export class RedrawView implements View {
     );
   }
 
+  /** A call a row: each has its own freedom. */
   private async redraw(engine: Engine, input: Drawing, signal: AbortSignal): Promise<Drawing[]> {
     const { app, tiles } = this;
-    const settings = drawSettings(app.settings.value);
+    const { value } = app.settings;
     const frame = frameOf(input.strokes);
-    const going =
-      <T extends unknown[]>(act: (...given: T) => void) =>
-      (...given: T) =>
-        signal.aborted || act(...given);
+    const freedoms = engine.info.hasFlow ? spreadOver(value.freedom, ROWS) : Array.from({ length: ROWS }, () => 0);
     tiles.forEach((tile) => tile.expect());
     this.grid.setAttribute("aria-busy", "true");
-    try {
-      return await engine.redraw(input, {
-        samples: TILES,
-        seed: seed.value,
-        settings,
+    const drawRow = (freedom: number, row: number): Promise<Drawing[]> => {
+      const tileOf = (sample: number) => (signal.aborted ? undefined : tiles[row * COLUMNS + sample]);
+      return engine.redraw(input, {
+        samples: COLUMNS,
+        seed: seed.value + (engine.info.hasFlow ? 0 : row * TILES),
+        settings: drawSettings(value, freedom),
         signal,
-        onRow: going((_, sample, soFar) => tiles[sample]?.grow(soFar, frame)),
-        onDrawing: going((_, sample, drawing) => {
-          const tile = tiles[sample];
+        onRow: (_, sample, soFar) => tileOf(sample)?.grow(soFar, frame),
+        onDrawing: (_, sample, drawing) => {
+          const tile = tileOf(sample);
           if (!tile) return;
           tile.inPlace = app.input.value === null;
           tile.show(drawing, { frame });
-        }),
+        },
       });
+    };
+    try {
+      return (await Promise.all(freedoms.map(drawRow))).flat();
     } catch (error) {
       if (!signal.aborted) tiles.forEach((tile) => tile.empty());
       throw error;

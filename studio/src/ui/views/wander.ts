@@ -25,7 +25,7 @@ export class WanderView implements View {
   private seen = false;
   private paused = wantsStillness();
   private next = 0;
-  private seed = 1;
+  private seed = Math.floor(Math.random() * 2 ** 31);
 
   constructor(private readonly app: App) {
     this.tiles = ORDER.map((_, index) => app.newTile(`Imagined drawing ${index + 1}`));
@@ -53,7 +53,6 @@ export class WanderView implements View {
         { class: "controls" },
         this.category.element,
         settingSlider(app.settings, "temperature", { name: "Temperature", min: 0, max: 1, step: 0.05 }),
-        settingSlider(app.settings, "spread", { name: "Spread", min: 0, max: 1, step: 0.05 }),
         h("div", { class: "buttons" }, this.button),
       ),
     );
@@ -63,7 +62,7 @@ export class WanderView implements View {
       this.restart();
     });
     app.settings.watch((now, before) => {
-      if (now.temperature !== before.temperature || now.spread !== before.spread) this.restart();
+      if (now.temperature !== before.temperature) this.restart();
     });
     app.model.follow((model) => {
       if (model.kind !== "ready") return;

@@ -1,0 +1,183 @@
+"""The studio's interface in a real browser, with a scripted engine in place of the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sketch_pix2seq.studio.server import PAGE
+from tests.conftest import REPOSITORY
+from tests.studio.conftest import static_host
+from tests.studio.hand import CIRCLE, FISH, TAIL, Studio
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+
+ENGINE = (Path(__file__).parent / "scripted_engine.js").read_text()
+COLOURS = """() => {
+  const { width, height } = document.querySelector("#paper canvas");
+  const pixels = document.querySelector("#paper canvas").getContext("2d").getImageData(0, 0, width, height).data;
+  const found = new Set();
+  for (let i = 0; i < pixels.length; i += 4) if (pixels[i + 3] === 255) found.add(pixels.slice(i, i + 3).join());
+  return [...found];
+}"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with static_host(PAGE) as host:
+        yield host
+
+
+def profile(browser: Browser, **options: object) -> BrowserContext:
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "service_workers": "block", **options})  # type: ignore[arg-type]
+    context.route("**/engine-worker.js", lambda route: route.fulfill(body=ENGINE, content_type="text/javascript"))
+    context.add_init_script("localStorage['sketch-pix2seq.settings'] ??= JSON.stringify({ pace: 0 })")
+    return context
+
+
+def opened(context: BrowserContext, address: str) -> Studio:
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    studio = Studio(page)
+    studio.says("The model is ready.")
+    return studio
+
+
+def test_rows_are_freer_and_the_guess_is_said(browser: Browser, address: str) -> None:
+    with profile(browser) as context:
+        studio = opened(context, address)
+        studio.draw(CIRCLE)
+        studio.get("guess-words").get_by_text("Perhaps a fish, or an owl?").wait_for()
+        studio.draw(*FISH[1:])
+        studio.get("guess-words").get_by_text("I see a fish.").wait_for()
+        assert len(set(studio.settled("redrawings", 9))) == 9
+        studio.get("guess-clean").click()
+        studio.page.wait_for_function(
+            "() => JSON.parse(localStorage['sketch-pix2seq.canvas']).every(({ by }) => by === 'model')"
+        )
+        studio.page.keyboard.press("Control+z")
+        studio.page.wait_for_function(
+            "() => JSON.parse(localStorage['sketch-pix2seq.canvas']).every(({ by }) => by === 'person')"
+        )
+
+
+def test_with_reduced_motion_two_hands_have_two_colours(browser: Browser, address: str) -> None:
+    with profile(browser, reduced_motion="reduce") as context:
+        studio = opened(context, address)
+        studio.view("finish")
+        studio.draw(CIRCLE)
+        studio.settled("proposals", 1)
+        studio.get("take-proposal").click()
+        studio.holds(3)
+        assert len(studio.page.evaluate(COLOURS)) == 2
+
+
+def test_turns_end_when_the_model_sees_nothing_missing(browser: Browser, address: str) -> None:
+    with profile(browser) as context:
+        studio = opened(context, address)
+        studio.view("finish")
+        studio.get("turns").check()
+        studio.draw(CIRCLE)
+        studio.holds(2)
+        studio.draw(TAIL)
+        studio.holds(4)
+        studio.draw([(0.3, 0.3), (0.35, 0.3)])
+        studio.get("opinion").get_by_text("The model thinks that it is done.").wait_for()
+        assert studio.strokes == 5
+
+
+def test_tabs_keep_their_drawings_and_back_works(browser: Browser, address: str) -> None:
+    with profile(browser) as context:
+        one, other = opened(context, address), opened(context, address)
+        one.draw(CIRCLE)
+        other.draw(TAIL)
+        one.button("Keep this drawing").click()
+        other.button("Keep this drawing").click()
+        for studio in (one, other):
+            studio.page.wait_for_function("() => document.querySelectorAll('[data-testid=shelf] button').length === 2")
+        one.view("finish")
+        one.view("map")
+        one.page.go_back()
+        one.page.wait_for_selector("#tab-finish[aria-selected=true]")
+        other.page.goto(f"{address}#d1.AAAA")
+        other.says("The link is damaged or cut short; ask for it again.")
+
+
+def test_shortcuts_can_be_turned_off_and_strokes_reordered(browser: Browser, address: str) -> None:
+    with profile(browser) as context:
+        studio = opened(context, address)
+        studio.draw(*FISH)
+        before = json.loads(studio.page.evaluate("localStorage['sketch-pix2seq.canvas']"))
+        studio.button("Replay, and the order of strokes").click()
+        studio.button("Stroke 1").click()
+        studio.button("Later").click()
+        studio.button("Close").click()
+        after = json.loads(studio.page.evaluate("localStorage['sketch-pix2seq.canvas']"))
+        assert after == [before[1], before[0], before[2]]
+        studio.button("Settings").click()
+        studio.get("shortcuts").uncheck()
+        studio.button("Close").click()
+        studio.page.keyboard.press("x")
+        assert studio.strokes == 3
+
+
+def test_half_of_a_phone_is_paper(browser: Browser, address: str) -> None:
+    with profile(browser, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as context:
+        studio = opened(context, address)
+        studio.draw(*FISH)
+        studio.settled("redrawings", 9)
+        paper = studio.get("canvas").bounding_box()
+        tools = studio.page.locator("#tools").bounding_box()
+        dial = studio.get("freedom").bounding_box()
+        assert paper is not None
+        assert tools is not None
+        assert dial is not None
+        assert paper["height"] >= 370
+        assert tools["y"] >= paper["y"] + paper["height"] - 1
+        assert tools["x"] >= 0
+        assert tools["x"] + tools["width"] <= 360
+        assert dial["y"] + dial["height"] <= 740
+
+
+def test_the_page_is_scaled_and_moved(browser: Browser, address: str) -> None:
+    with profile(browser) as context:
+        studio = opened(context, address)
+        studio.draw(CIRCLE)
+        whole = studio.button("Show all of the page")
+        assert not whole.is_visible()
+        studio.page.keyboard.down("Control")
+        studio.page.mouse.wheel(0, -400)
+        studio.page.keyboard.up("Control")
+        whole.wait_for()
+        studio.draw([(0.4, 0.4), (0.6, 0.4)])
+        ink = json.loads(studio.page.evaluate("localStorage['sketch-pix2seq.canvas']"))
+        width = ink[1]["p"][-2] - ink[1]["p"][0]
+        assert 20 < width < 80, "a fifth of the paper's side is less of the page when it is scaled"
+        whole.click()
+        assert not whole.is_visible()
+
+
+def test_without_network_the_page_is_there(browser: Browser, address: str) -> None:
+    with profile(browser, service_workers="allow") as context:
+        studio = opened(context, address)
+        studio.page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+        context.set_offline(True)
+        studio.page.reload()
+        studio.draw(CIRCLE)
+        studio.holds(1)
+        studio.drop("fish.jpg", "image/jpeg", (REPOSITORY / "examples" / "fish.jpg").read_bytes())
+        studio.says("It is on the canvas, as strokes.")
+
+
+def test_all_that_the_page_loads_is_kept_for_offline() -> None:
+    kept = (PAGE / "sw.js").read_text()
+    apart = ("build.json", "index.html", "licenses.txt", "sketch-pix2seq.js", "sw.js")  # GPU: online alone
+    files = [path.name for path in PAGE.iterdir() if path.name not in apart]
+    missing = [name for name in files if f'"{name}"' not in kept and "asyncify" not in name and "webgpu" not in name]
+    assert missing == []
