@@ -66,8 +66,9 @@ def _random() -> dict[str, Any]:
 def _drawings(model: Model) -> dict[str, Any]:
     """Drawings of the model: what is drawn of a picture, from nothing, and on from started strokes.
 
-    A drawing hangs on thousands of choices, and the page's arithmetic and ink differ from Python's in the last bits; so
-    those are taken that come out the same when codes and ink are changed that little here.
+    A drawing hangs on thousands of choices, and the page's arithmetic and ink differ a little from Python's. So the codes
+    and the ink of the pictures are told, and those drawings are taken that come out the same when codes, and the ink of
+    what is drawn, are changed a little here.
     """
     picture = read_source(PICTURE)
     started = Sketch(picture.strokes[:1])
@@ -78,6 +79,7 @@ def _drawings(model: Model) -> dict[str, Any]:
         "picture": _strokes(picture),
         "category": category,
         "max_points": MOST,
+        "ink": _packed(ink[0]),
         "code": _numbers(model.encode_sketches([picture])),
         "recognised": int(model.recognise(ink)[0]),
         "following": _stable(model, lambda seed: model.draw(picture, seed=seed, settings=following)),
@@ -95,7 +97,10 @@ def _drawings(model: Model) -> dict[str, Any]:
             "varied": _stable(model, lambda seed: model.draw(picture, seed=seed, settings=free, category=category)),
             "generated": _stable(model, lambda seed: model.generate(category, seed=seed, settings=free)),
             "started": _strokes(started),
-            "completed": _stable(model, lambda seed: complete(model, started, category=category, seed=seed, settings=free)),
+            "started_code": _numbers(model.encode_sketches([started])),
+            "completed": _stable(
+                model, lambda seed: complete(model, started, category=category, seed=seed, settings=free)
+            ),
         }
     return content
 
@@ -164,8 +169,12 @@ def _ink() -> list[dict[str, Any]]:
     for strokes in sketches:
         sketch = Sketch(tuple(np.asarray(stroke, np.float32) for stroke in strokes))
         ink = render(sketch, RasterSpec())
-        cases.append({**_strokes(sketch), "ink": b64encode(zlib.compress(ink.tobytes(), 9)).decode()})
+        cases.append({**_strokes(sketch), "ink": _packed(ink)})
     return cases
+
+
+def _packed(ink: NDArray[np.uint8]) -> str:
+    return b64encode(zlib.compress(ink.tobytes(), 9)).decode()
 
 
 def _strokes(sketch: Sketch) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing import alter, latent
 from sketch_pix2seq.drawing.complete import complete
+from sketch_pix2seq.drawing.constants import MODEL
 from sketch_pix2seq.drawing.model import DrawSettings, Model, Source, read_source
 from sketch_pix2seq.drawing.writing import (
     SHEET,
@@ -44,7 +45,7 @@ HybridWay: TypeAlias = Literal["overlay", "left-right", "top-bottom", "code"]
 
 STROKES, STRIP, MORPH = "strokes.png", ("strip.png", "strip.svg"), "morph.gif"
 """What is written beside the sheet: of changed inputs; of interpolations."""
-BETWEEN = 0.4
+BETWEEN: float = MODEL["between"]
 """Level to which codes between those of pictures are noised before the flow brings them back."""
 NEAR = 2.0
 """How far from a line ink may lie and still count as drawn there, in pixels of a picture of 48 x 48."""

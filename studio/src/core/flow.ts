@@ -18,6 +18,12 @@ export interface Given {
   readonly partial: Float32Array | null;
 }
 
+/** Codes that are noised, and how much each is: from 0, not at all, to 1, noise alone. */
+export interface Noised {
+  readonly codes: readonly Float32Array[];
+  readonly levels: readonly number[];
+}
+
 export interface Sampled {
   readonly codes: readonly Float32Array[];
   /** Where the started strokes lie in the whole, `FRAME` numbers each; of no meaning where there are none. */
@@ -42,41 +48,43 @@ export function normal(streams: BigUint64Array, count: number): Float32Array {
 }
 
 /**
- * A code and a frame for each stream, integrated by Heun's method. With codes: begin with these, noised to the level in
- * 0..1; without, and at level 1, with noise. guidance: how far towards what the category alone brings; 1 = not beyond it.
+ * A code and a frame for each stream, integrated by Heun's method. With codes: begin with these, each noised to its level
+ * in 0..1; without, with noise. guidance: how far towards what the category alone brings; 1 = not beyond it.
  */
 export async function sampleCodes(
   runtime: Runtime,
   given: Given,
   streams: BigUint64Array,
   guidance: number,
-  { codes, level = 1, turn = NO_TURN }: { codes?: readonly Float32Array[]; level?: number; turn?: Turn } = {},
+  { noised, turn = NO_TURN }: { noised?: Noised | undefined; turn?: Turn | undefined } = {},
 ): Promise<Sampled> {
   const z = runtime.info.zSize;
   const width = z + FRAME;
   const n = streams.length;
   let x = normal(streams, width);
-  if (codes !== undefined) {
+  const levels = Float32Array.from({ length: n }, (_, index) => noised?.levels[index] ?? 1);
+  const levelAt = (at: number): number => levels[Math.floor(at / width)]!;
+  if (noised !== undefined) {
     x.forEach((value, at) => {
-      const [index, d] = [Math.floor(at / width), at % width];
-      x[at] = level * value + (d < z ? (1 - level) * codes[index]![d]! : 0);
+      const [code, d, level] = [noised.codes[Math.floor(at / width)]!, at % width, levelAt(at)];
+      x[at] = level * value + (d < z ? (1 - level) * code[d]! : 0);
     });
   }
   const velocity = guided(runtime, given, n, guidance);
-  const steps = Math.max(FLOW.fewest_steps, roundHalfEven(FLOW.steps * level));
+  const steps = Math.max(FLOW.fewest_steps, roundHalfEven(FLOW.steps * Math.max(...levels)));
   for (let step = 0; step < steps; step++) {
-    const now = Math.fround(level * (1 - step / steps));
-    const after = step === steps - 1 ? 0 : Math.fround(level * (1 - (step + 1) / steps));
+    const now = levels.map((level) => level * (1 - step / steps));
+    const after = levels.map((level) => level * (1 - (step + 1) / steps));
     await turn();
     const slope = await velocity(x, now);
-    const end = x.map((value, at) => value + (after - now) * slope[at]!);
-    if (after === 0) {
+    const end = x.map((value, at) => value - (levelAt(at) / steps) * slope[at]!);
+    if (step + 1 === steps) {
       x = end;
       break;
     }
     await turn();
     const next = await velocity(end, after);
-    x = x.map((value, at) => value + ((after - now) / 2) * (slope[at]! + next[at]!));
+    x = x.map((value, at) => value - (levelAt(at) / steps / 2) * (slope[at]! + next[at]!));
   }
   const part = (index: number, from: number, to: number): Float32Array => {
     return x.slice(index * width + from, index * width + to);
@@ -93,7 +101,7 @@ function guided(
   { category, partial }: Given,
   n: number,
   guidance: number,
-): (x: Float32Array, t: number) => Promise<Float32Array> {
+): (x: Float32Array, t: Float32Array) => Promise<Float32Array> {
   const { zSize, categories } = runtime.info;
   const both = guidance === 1 ? n : 2 * n;
   const partials = new Float32Array(both * zSize);
@@ -102,11 +110,12 @@ function guided(
   told.set(category);
   const started = new Float32Array(both).fill(partial === null ? 0 : 1);
   return async (x, t) => {
-    const doubled = new Float32Array((both / n) * x.length);
-    for (let from = 0; from < doubled.length; from += x.length) doubled.set(x, from);
+    const repeated = (values: Float32Array): Float32Array => {
+      return Float32Array.from({ length: (both / n) * values.length }, (_, at) => values[at % values.length]!);
+    };
     const found = await runtime.velocity({
-      x: doubled,
-      t: new Float32Array(both).fill(t),
+      x: repeated(x),
+      t: repeated(t),
       category: told,
       partial: partials,
       started,

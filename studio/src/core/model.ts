@@ -1,7 +1,7 @@
 import type { Atlas } from "./atlas";
 import { MODEL } from "./constants";
 import { CANVAS_SIZE, fitted, frameOf, pointCount, reframed, simplified } from "./geometry";
-import { LEVEL, sampleCodes } from "./flow";
+import { LEVEL, type Noised, sampleCodes } from "./flow";
 import { drawingSeeds, mixed, uniform } from "./random";
 import { shadesOf } from "./raster";
 import { NO_TURN, ROW, type Runtime, selectState, type Told, type Turn } from "./runtime";
@@ -132,7 +132,32 @@ export class Model {
       stream: streams[sample]!,
     }));
     return this.drawn(wanted, 1, settings, watching, (group) => {
-      return this.flowing(group, settings, watching.turn, group.map(({ code }) => codes[code]!), level);
+      const noised = { codes: group.map(({ code }) => codes[code]!), levels: group.map(() => level) };
+      return this.flowing(group, settings.guidance, watching.turn, noised);
+    });
+  }
+
+  /**
+   * Draw codes that no picture has, such as mixtures, each noised to its level and brought back by the flow without a
+   * category; as they are, by a model without a flow. Samples share their random numbers over the codes, so that near
+   * codes are drawn alike.
+   */
+  drawBetween(
+    codes: readonly Float32Array[],
+    levels: readonly number[],
+    request: DrawRequest,
+    watching: DrawWatching = {},
+  ): Promise<Drawing[][]> {
+    if (!this.runtime.hasFlow) return this.drawCodes(codes, request, watching);
+    const { samples, seed, settings } = request;
+    const streams = drawingSeeds(seed, samples);
+    const wanted = wantedOf(codes.length, samples, (code, sample) => {
+      return { code, sample, category: this.unknown, stream: streams[sample]! };
+    });
+    return this.drawn(wanted, 1, settings, watching, (group) => {
+      const own = group.map(({ code }) => code);
+      const noised = { codes: own.map((code) => codes[code]!), levels: own.map((code) => levels[code]!) };
+      return this.flowing(group, 1, watching.turn, noised);
     });
   }
 
@@ -144,7 +169,7 @@ export class Model {
   ): Promise<Drawing[]> {
     const { categories, zSize } = this.runtime.info;
     const wanted = category === null ? null : this.indexOf(category);
-    if (!this.hasEncoder && categories.length > 1) {
+    if (wanted !== null && !this.hasEncoder && categories.length > 1) {
       throw new Error(`This model cannot be told which of its ${categories.length} categories to draw.`);
     }
     const streams = drawingSeeds(seed, samples);
@@ -166,7 +191,7 @@ export class Model {
       ...(onDrawing && { onDrawing: (code, sample, drawing) => onDrawing(code, sample, named(sample, drawing)) }),
     };
     const [drawings] = await this.drawn(each, 1, settings, own, async (group) => {
-      if (this.hasEncoder) return this.flowing(group, settings, watching.turn);
+      if (this.hasEncoder) return this.flowing(group, settings.guidance, watching.turn);
       return { codes: group.map(() => new Float32Array(zSize)), level: 0, pictures: null };
     });
     return (drawings ?? []).map((drawing, sample) => named(sample, drawing));
@@ -189,15 +214,13 @@ export class Model {
 
   private async flowing(
     group: readonly Wanted[],
-    { guidance }: DrawSettings,
+    guidance: number,
     turn: Turn | undefined,
-    codes?: readonly Float32Array[],
-    level?: number,
+    noised?: Noised,
   ): Promise<Source> {
     const given = { category: Int32Array.from(group, ({ category }) => category), partial: null };
     const streams = BigUint64Array.from(group, ({ stream }) => stream);
-    const options = { ...(turn && { turn }), ...(codes && level !== undefined && { codes, level }) };
-    const found = await sampleCodes(this.runtime, given, streams, guidance, options);
+    const found = await sampleCodes(this.runtime, given, streams, guidance, { noised, turn });
     return { codes: found.codes, level: LEVEL, pictures: null };
   }
 
@@ -225,7 +248,7 @@ export class Model {
       const begun = {
         n: group.length,
         state: selectState(state, codes.map((code) => own.indexOf(code))),
-        ...(pictures && { pictures }),
+        ...(pictures && settings.proposals > 1 && { pictures }),
       };
       const streams = BigUint64Array.from(group, ({ stream }) => stream);
       const drawings = await draw(this.runtime, begun, streams, settings, {

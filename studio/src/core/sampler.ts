@@ -334,7 +334,8 @@ class Search {
       gain += (before[pixel]! - wanted) ** 2 - (ink[pixel]! - wanted) ** 2;
       laid += (ink[pixel]! - before[pixel]!) ** 2;
     }
-    return -SAMPLER.beta * (laid - gain) * SAMPLER.waste - (gain < SAMPLER.useful ? SAMPLER.useless : 0);
+    const worth = SAMPLER.beta * (SAMPLER.expected * gain - SAMPLER.waste * (laid - gain));
+    return worth - SAMPLER.stroke - (gain < SAMPLER.useful ? SAMPLER.useless : 0);
   }
 
   /** The paper of a drawing with the stroke of a slot on it. */

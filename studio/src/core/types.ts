@@ -35,6 +35,9 @@ export interface DrawSettings {
 
 export const DEFAULT_FREEDOM = MODEL.freedom;
 
+/** Level to which codes between those of pictures are noised before the flow brings them back. */
+export const BETWEEN = MODEL.between;
+
 export const DEFAULT_SETTINGS: DrawSettings = {
   temperature: SAMPLER.temperature,
   penTemperature: SAMPLER.pen_temperature,

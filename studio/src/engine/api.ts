@@ -15,10 +15,14 @@ export interface Engine {
   encode(drawing: Drawing): Promise<Float32Array>;
 
   /**
-   * Draw each code `samples` times, as they are: `settings.freedom` has no part in it. `onRow` is called as the rows come
+   * Draw each code `samples` times, as they are: `settings.freedom` has no part in it. With levels, one a code from 0 to
+   * 1, codes that no picture has, such as mixtures, are noised so far and brought back by the flow. `onRow` is called as the rows come
    * (throttled), so that a page can show the drawing grow; `onDrawing` is called for each drawing once it is finished.
    */
-  drawCodes(codes: readonly Float32Array[], request: DrawRequest): Promise<Drawing[][]>;
+  drawCodes(
+    codes: readonly Float32Array[],
+    request: DrawRequest & { readonly levels?: readonly number[] },
+  ): Promise<Drawing[][]>;
 
   /**
    * Redraw a drawing with the freedom of the settings, in the frame of the drawing: the same place and size on the page.

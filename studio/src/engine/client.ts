@@ -140,8 +140,12 @@ class WorkerEngine implements Engine {
     return this.connection.call("encode", { drawing: pack([drawing]) });
   }
 
-  async drawCodes(codes: readonly Float32Array[], request: DrawRequest): Promise<Drawing[][]> {
-    const found = unpack(await this.connection.call("drawCodes", { codes, ...drawOf(request) }, request));
+  async drawCodes(
+    codes: readonly Float32Array[],
+    request: DrawRequest & { readonly levels?: readonly number[] },
+  ): Promise<Drawing[][]> {
+    const given = { codes, levels: request.levels ?? null, ...drawOf(request) };
+    const found = unpack(await this.connection.call("drawCodes", given, request));
     return codes.map((_, index) => found.slice(index * request.samples, (index + 1) * request.samples));
   }
 

@@ -5,7 +5,10 @@ import type { EngineInfo, Guess, Place } from "./api";
 export interface Calls {
   load: [{ readonly base: string; readonly device: "wasm" | "webgpu" }, PackedInfo];
   encode: [{ readonly drawing: PackedDrawings }, Float32Array];
-  drawCodes: [{ readonly codes: readonly Float32Array[] } & Draw, PackedDrawings];
+  drawCodes: [
+    { readonly codes: readonly Float32Array[]; readonly levels: readonly number[] | null } & Draw,
+    PackedDrawings,
+  ];
   redraw: [{ readonly drawing: PackedDrawings; readonly category: string | null } & Draw, PackedDrawings];
   generate: [{ readonly category: string | null } & Draw, PackedDrawings];
   codeOfCategory: [{ readonly category: string; readonly seed: number }, Float32Array];

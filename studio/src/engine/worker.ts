@@ -67,8 +67,12 @@ const handlers: { [K in Kind]: (given: Arguments<K>, work: Work) => Promise<Resu
     return code!;
   },
 
-  async drawCodes({ codes, ...draw }, work) {
-    const drawings = await telling(work, draw, (watching) => ready().drawCodes(codes, draw, watching));
+  async drawCodes({ codes, levels, ...draw }, work) {
+    const drawings = await telling(work, draw, (watching) => {
+      return levels === null
+        ? ready().drawCodes(codes, draw, watching)
+        : ready().drawBetween(codes, levels, draw, watching);
+    });
     return pack(drawings.flat());
   },
 
