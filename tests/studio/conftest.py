@@ -10,16 +10,19 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sketch_pix2seq.data.store import SketchSetWriter
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
+from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, Told
 from sketch_pix2seq.model.folder import ATLAS
+from sketch_pix2seq.sketch import FloatArray
 from sketch_pix2seq.studio.server import StudioServer
 
 if TYPE_CHECKING:
@@ -45,24 +48,34 @@ def bundled_atlas() -> Atlas:
     return Atlas.load(bundled_folder() / ATLAS)
 
 
+class _OfFew:
+    """A runtime that is told categories by their numbers among a few."""
+
+    def __init__(self, runtime: Runtime, names: tuple[str, ...]) -> None:
+        all_names = runtime.info.categories
+        self.info = replace(runtime.info, categories=names)
+        self._runtime = runtime
+        self._own = np.array([*(all_names.index(name) for name in names), len(all_names)], np.int64)
+
+    def start(self, code: FloatArray, told: Told) -> DrawingState:
+        return self._runtime.start(code, told._replace(category=self._own[told.category]))
+
+    def velocity(
+        self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
+    ) -> FloatArray:
+        return self._runtime.velocity(x, t, self._own[category], partial, started)
+
+    def workers(self, drawings: int) -> list[_OfFew]:
+        return [self]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+
 @pytest.fixture(scope="session")
 def few() -> Model:
-    """The bundled model, as if it could draw three things from nothing."""
-    model = load_model(threads=1)
-    kept = [model.prior.index(name) for name in FEW]
-    own = np.isin(model.prior.example_of, kept)
-    prior = replace(
-        model.prior,
-        categories=FEW,
-        shares=model.prior.shares[kept] / model.prior.shares[kept].sum(),
-        weights=model.prior.weights[kept],
-        means=model.prior.means[kept],
-        factors=model.prior.factors[kept],
-        noise=model.prior.noise[kept],
-        examples=model.prior.examples[own],
-        example_of=np.array([kept.index(c) for c in model.prior.example_of[own]]),
-    )
-    return Model(model.runtime, prior)
+    """The bundled model, as if it knew three things."""
+    return Model(cast("Runtime", _OfFew(load_model(threads=1).runtime, FEW)), has_flow=True)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ def ready_map(opened: StudioModel, data: Path | None, make: bool) -> Path | None
     from sketch_pix2seq.studio.atlas import has_tsne
     from sketch_pix2seq.studio.folder import find_atlas, keep_atlas, make_atlas
 
-    if not opened.model.has_encoder or not (opened.has_flow or data):
+    if not opened.model.has_encoder or not (opened.model.has_flow or data):
         if data is not None:
             warn(f"{opened.name}: a model without an encoder has no map")
         return None

@@ -57,7 +57,7 @@ class Atlas:
             "sketch_starts": _starts(self.drawings),
         }
         about = {"categories": json.dumps(self.categories), "drawn_by": self.drawn_by, "made_from": self.made_from}
-        return write_whole(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, about))
+        return write_whole(path, _ordered(save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, about)))
 
     @classmethod
     def load(cls, path: str | Path) -> Atlas:
@@ -93,6 +93,14 @@ class Atlas:
             cast(DrawnBy, drawn_by),
             about.get("made_from", ""),
         )
+
+
+def _ordered(file: bytes) -> bytes:
+    """A safetensors file with its header in order; safetensors writes the metadata in an order that changes."""
+    begin = 8 + int.from_bytes(file[:8], "little")
+    header = json.dumps(json.loads(file[8:begin]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + file[begin:]
 
 
 def _starts(parts: Sequence[Any]) -> NDArray[np.uint32]:

@@ -12,10 +12,8 @@ import numpy as np
 
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.atlas import Atlas
-from sketch_pix2seq.drawing.model import Model
+from sketch_pix2seq.drawing.model import DrawSettings, Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model, model_folder
-from sketch_pix2seq.drawing.runtime import Told
-from sketch_pix2seq.drawing.sampler import prefill
 from sketch_pix2seq.errors import FileError, ModelError, SketchError
 from sketch_pix2seq.model.folder import (
     ATLAS,
@@ -28,15 +26,14 @@ from sketch_pix2seq.model.folder import (
     START,
     WEIGHTS,
 )
-from sketch_pix2seq.sequence import rows_of
 from sketch_pix2seq.sketch import Sketch
 from sketch_pix2seq.studio.atlas import PER_CATEGORY, OnProgress, build_atlas
 
 ATTRIBUTION = "ATTRIBUTION.md"
 """Whom to name; it goes where the model goes."""
 
-_AT_ONCE = 564
-"""Drawings of a map that somebody waits for, of all categories together: about a minute's work."""
+_TRIAL = DrawSettings(max_points=1)
+"""As little as can be drawn."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,6 @@ class StudioModel:
     folder: Path
     model: Model
 
-    @property
-    def has_flow(self) -> bool:
-        """Whether it can draw from nothing."""
-        return (self.folder / FLOW).is_file()
-
     def files(self, atlas: Path | None) -> dict[str, Path]:
         """What a page loads, by name; ``atlas``: where its map lies."""
         names = [CONFIG, WEIGHTS, ENCODER, START, DECODER, FLOW, FLOW_WEIGHTS, CLASSIFIER, ATTRIBUTION]
@@ -60,14 +52,16 @@ class StudioModel:
 
 
 def open_model(model: str) -> StudioModel:
-    """A model, tried out by drawing one row. Raises ModelError that says which of its files is missing or broken."""
+    """A model, tried out by drawing one point. Raises ModelError that says which of its files is missing or broken."""
     folder = model_folder(model)
     loaded = load_model(folder)
     try:
         line = Sketch((np.array([[0, 0], [255, 255]], np.float32),))
-        code = loaded.encode_sketches([line]) if loaded.has_encoder else np.zeros((1, 0), np.float32)
-        state = loaded.runtime.start(code, Told.nothing(loaded.info, 1))
-        prefill(loaded.runtime, state, rows_of(line, loaded.info.sequence)[None])
+        if loaded.has_encoder:
+            loaded.draw_codes(loaded.encode_sketches([line]), settings=_TRIAL)
+        if loaded.has_flow or not loaded.has_encoder:
+            loaded.generate(None, settings=_TRIAL)
+        _ = loaded.classifier
     except SketchError:
         raise
     except Exception as error:  # ONNX Runtime raises bare exceptions of its own where graphs do not fit each other
@@ -100,19 +94,15 @@ def make_atlas(
     opened: StudioModel,
     data: Path | None = None,
     *,
-    per_category: int | None = None,
+    per_category: int = PER_CATEGORY,
     seed: int = 0,
     on_progress: OnProgress = lambda part, done, total: None,
 ) -> Atlas:
     """A map of a model: of a set's drawings where one is given, else of what the model draws from nothing.
 
-    per_category: as many as can be made within about a minute where it is None.
     Raises what `build_atlas` and opening the set raise.
     """
     sketches = None if data is None else SketchSet.open(data)
-    if per_category is None:
-        categories = opened.model.info.categories if sketches is None else sketches.categories
-        per_category = max(2, min(PER_CATEGORY, _AT_ONCE // max(1, len(categories))))
     atlas = build_atlas(opened.model, sketches, per_category=per_category, seed=seed, on_progress=on_progress)
     return replace(atlas, made_from=made_from(opened.folder, data))
 
