@@ -65,7 +65,6 @@ endif
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/drawing.py $(if $(SET),"$(SET)")
 	$(BIN)/python benchmarks/prepare.py 1e5 1e6
 	$(BIN)/python benchmarks/retrieval.py
 	$(if $(SET),$(BIN)/python benchmarks/training.py "$(SET)")
