@@ -10,16 +10,16 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 from sketch_pix2seq.data.store import SketchSetWriter
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
-from sketch_pix2seq.model.folder import ATLAS
+from sketch_pix2seq.model.folder import ATLAS, ModelInfo
+from sketch_pix2seq.sketch import Sketch
 from sketch_pix2seq.studio.server import StudioServer
 
 if TYPE_CHECKING:
@@ -45,31 +45,31 @@ def bundled_atlas() -> Atlas:
     return Atlas.load(bundled_folder() / ATLAS)
 
 
+class FewCategories(Model):
+    """The bundled model, as if it knew three categories alone."""
+
+    def __init__(self) -> None:
+        self.whole = load_model(threads=1)
+        super().__init__(self.whole.runtime, bundled_folder())
+
+    @property
+    def info(self) -> ModelInfo:
+        return replace(self.whole.info, categories=FEW)
+
+    def generate(self, *arguments: Any, **more: Any) -> list[Sketch]:
+        return self.whole.generate(*arguments, **more)
+
+
 @pytest.fixture(scope="session")
 def few() -> Model:
-    """The bundled model, as if it could draw three things from nothing."""
-    model = load_model(threads=1)
-    kept = [model.prior.index(name) for name in FEW]
-    own = np.isin(model.prior.example_of, kept)
-    prior = replace(
-        model.prior,
-        categories=FEW,
-        shares=model.prior.shares[kept] / model.prior.shares[kept].sum(),
-        weights=model.prior.weights[kept],
-        means=model.prior.means[kept],
-        factors=model.prior.factors[kept],
-        noise=model.prior.noise[kept],
-        examples=model.prior.examples[own],
-        example_of=np.array([kept.index(c) for c in model.prior.example_of[own]]),
-    )
-    return Model(model.runtime, prior)
+    return FewCategories()
 
 
 @pytest.fixture(scope="session")
 def clear_set(tmp_path_factory: pytest.TempPathFactory, bundled_atlas: Atlas) -> Path:
     """Clear drawings of two categories; the last one is for testing."""
     path = tmp_path_factory.mktemp("clear") / "clear.arrow"
-    drawings = [sketch for sketch in bundled_atlas.drawings if sketch.category in FEW[:2]]
+    drawings = [sketch for sketch in bundled_atlas.drawings if sketch.category in FEW[:2]] * 3
     with SketchSetWriter(path) as writer:
         for index, sketch in enumerate(drawings):
             writer.add(sketch, "test" if index == len(drawings) - 1 else "train")

@@ -28,22 +28,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def own(folders: dict[str, Path], tmp_path: Path) -> Path:
-    """A model of one's own, which has no prior."""
-    return Path(shutil.copytree(folders["canvas"], tmp_path / "own"))
+    """A model of one's own."""
+    return Path(shutil.copytree(folders["default"], tmp_path / "own"))
 
 
-@pytest.mark.parametrize("kind", ["canvas", "paper-hyper", "rnn-layer-norm"])
+@pytest.mark.parametrize("kind", ["paper-hyper", "rnn-layer-norm"])
 def test_only_what_the_page_needs_is_served(kind: str, folders: dict[str, Path]) -> None:
     opened = open_model(str(folders[kind]))
     assert set(opened.files(None)) == {"config.json", WEIGHTS, ENCODER, START, DECODER}
-    assert not opened.has_prior
+    assert not opened.model.has_flow
 
 
 def test_the_bundled_model_comes_with_its_map(cache: Path) -> None:
     opened = open_model("bundled")
     atlas = find_atlas(opened)
     assert atlas == bundled_folder() / ATLAS
-    names = {"config.json", WEIGHTS, ENCODER, START, DECODER, "prior.npz", ATLAS, "ATTRIBUTION.md"}
+    names = {"config.json", WEIGHTS, ENCODER, START, DECODER, "flow.onnx", "flow.safetensors", "classifier.onnx", ATLAS}
+    names |= {"ATTRIBUTION.md"}
     assert set(opened.files(atlas)) == names
     assert not cache.exists()
 
@@ -69,8 +70,8 @@ def test_a_broken_model_is_one_line(own: Path) -> None:
             open_model(str(own))
         assert "\n" not in str(caught.value)
     (own / WEIGHTS).write_bytes(weights)
-    (own / "prior.npz").write_bytes(b"nonsense")
-    with pytest.raises(ModelError, match="not a prior"):
+    (own / "flow.onnx").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"flow\.onnx"):
         open_model(str(own))
 
 
@@ -113,8 +114,8 @@ def test_the_bundled_models_folder_is_not_written_to(bundled_atlas: Atlas, clear
     assert (bundled_folder() / ATLAS).read_bytes() == before
 
 
-def test_without_a_prior_a_map_needs_a_set(own: Path) -> None:
-    with pytest.raises(ModelError, match="no prior"):
-        make_atlas(open_model(str(own)))
+def test_without_a_flow_a_map_needs_a_set(folders: dict[str, Path]) -> None:
+    with pytest.raises(ModelError, match="no flow"):
+        make_atlas(open_model(str(folders["paper-hyper"])))
     with pytest.raises(DataError, match="at least one"):
         make_atlas(open_model("bundled"), per_category=0)
