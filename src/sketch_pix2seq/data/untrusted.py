@@ -9,7 +9,6 @@ The layout of messages is that of Arrow's columnar format, version 1 ("Encapsula
 from __future__ import annotations
 
 import struct
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
