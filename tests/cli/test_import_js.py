@@ -33,7 +33,7 @@ def test_a_model_is_imported_drawn_with_and_exported(here: Path, capsys: pytest.
     assert capsys.readouterr().out == ("model: bird\ndraw with it: sketch-pix2seq draw --category bird --model bird\n")
     assert called(f"draw --category bird --model bird {QUICK}") == 0
     assert (here / "drawings" / "bird-2.svg").stat().st_size
-    assert called("create complete begun.svg --model bird --samples 2 --candidates 1 --max-points 12") == 0
+    assert called("create complete begun.svg --model bird --samples 2 --max-points 12") == 0
     assert (here / "completed" / "begun-2.svg").stat().st_size
     assert called("export js bird again.gen.json") == 0
     assert "model: again.gen.json" in capsys.readouterr().out
