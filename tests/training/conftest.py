@@ -15,7 +15,14 @@ from sketch_pix2seq.training.settings import FlowTrainSettings, OptimiserSetting
 from tests.conftest import random_sketch
 
 TINY_MODEL = ModelSettings(
-    z_size=8, encoder_size=64, decoder_size=16, mixtures=2, canvas_channels=8, hyper_size=8, hyper_embedding=4, category_size=4
+    z_size=8,
+    encoder_size=64,
+    decoder_size=16,
+    mixtures=2,
+    canvas_channels=8,
+    hyper_size=8,
+    hyper_embedding=4,
+    category_size=4,
 )
 
 

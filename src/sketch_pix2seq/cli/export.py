@@ -229,7 +229,7 @@ def _export_js(settings: Js) -> None:
     try:
         from sketch_pix2seq.model.javascript import export_js
     except ImportError as error:
-        raise missing_package(error, "exporting for JavaScript", "js") from error
+        raise missing_package(error, "exporting for JavaScript", "train") from error
     written = export_js(model_folder(model), out)
     if written.clipped:
         warn(f"{written.clipped} weights beyond 10 became 10, the largest that the format holds")
