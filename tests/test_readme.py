@@ -22,7 +22,19 @@ from tests.conftest import REPOSITORY
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")]
 PAGES += sorted((REPOSITORY / "docs").glob("*.md"))
 RUN = "<!-- the tests run this block -->"
-TOOLS = {"make", "pip", "python", ".", "ruff", "mypy", "pytest", "tensorboard", "accelerate", "sketch-pix2seq"}
+TOOLS = {
+    "make",
+    "pip",
+    "python",
+    "python3",
+    ".",
+    "ruff",
+    "mypy",
+    "pytest",
+    "tensorboard",
+    "accelerate",
+    "sketch-pix2seq",
+}
 """What a line of a shell block may begin with."""
 
 
