@@ -207,7 +207,7 @@ def test_what_cannot_be(model: Model, house: Sketch, tmp_path: Path) -> None:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def test_what_is_written_of_a_changed_picture(model: Model, house: Sketch, tmp_path: Path) -> None:

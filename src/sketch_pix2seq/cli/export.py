@@ -85,7 +85,7 @@ class Map:
     data: Path | None = None
     """A set of drawings."""
     out: Path | None = None
-    """The file to write; atlas.npz in the model's folder when not given. An older map is replaced."""
+    """The file to write; atlas.safetensors in the model's folder when not given. An older map is replaced."""
     per_category: int = 6
     """Drawings of each category at most."""
     seed: int = 0
