@@ -65,10 +65,8 @@ endif
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/drawing.py $(if $(SET),"$(SET)")
 	$(BIN)/python benchmarks/prepare.py 1e5 1e6
 	$(BIN)/python benchmarks/retrieval.py
-	$(if $(SET),$(BIN)/python benchmarks/training.py "$(SET)")
 	$(if $(SET),$(BIN)/python benchmarks/processes.py "$(SET)")
 	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings)
 

@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from common import machine, percent
 
-from sketch_pix2seq.cli.console import progress
 from sketch_pix2seq.data.store import SketchSet, Split
 from sketch_pix2seq.drawing.complete import complete
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
@@ -63,8 +62,7 @@ def main() -> None:
     columns = [wholes, started]
     for name, way in ways.items():
         pairs = list(zip(started, wholes, strict=True))
-        with progress() as bar:
-            drawn = [way(start, whole) for start, whole in bar.track(pairs, description=name)]
+        drawn = [way(start, whole) for start, whole in pairs]
         firsts = [alternatives[0] for alternatives in drawn]
         found = np.array([right([alternatives[i] for alternatives in drawn]) for i in range(ALTERNATIVES)])
         print(f"| {name} | {percent(found[0])} | {percent(found.any(axis=0))} | {added(started, firsts)} |")

@@ -49,8 +49,14 @@ def main() -> None:
     known = set(model.info.categories) & set(classifier.categories) & set(asked.only or sketches.categories)
     categories = [name for name in sketches.categories if name in known and len(sketches.indices("test", name)) > 1]
     with progress() as bar:
-        task = bar.add_task("drawing", total=asked.each * len(categories))
-        drawn = model.generate(categories, asked.each, seed=1, on_progress=lambda n: bar.advance(task, n))
+        task, total, finished = bar.add_task("drawing", total=None), asked.each * len(categories), 0
+
+        def done(count: int) -> None:
+            nonlocal finished
+            finished += count
+            bar.update(task, completed=finished, total=total)
+
+        drawn = model.generate(categories, asked.each, seed=1, on_progress=done)
     people = of_people(sketches, "test", categories, asked.each)
     labels, own = numbers(people, categories), numbers(drawn, categories)
     seen, features = classifier.look(people), classifier.look(drawn)

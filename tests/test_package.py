@@ -214,7 +214,7 @@ def test_data_travels_with_the_package() -> None:
         "evaluation/templates/report.html.j2",
         "recipes/default.yaml",
         "pretrained/ATTRIBUTION.md",
-        "pretrained/atlas.npz",
+        "pretrained/atlas.safetensors",
         "studio/page/index.html",
         "studio/page/build.json",
     ):

@@ -17,13 +17,24 @@ import pytest
 from sketch_pix2seq.cli.main import COMMANDS, main
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
 from sketch_pix2seq.model.folder import CONFIG, RUN_MODEL
-from sketch_pix2seq.recipes.catalogue import recipe_names
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")]
 PAGES += sorted((REPOSITORY / "docs").glob("*.md"))
 RUN = "<!-- the tests run this block -->"
-TOOLS = {"make", "pip", "python", ".", "ruff", "mypy", "pytest", "tensorboard", "accelerate", "sketch-pix2seq"}
+TOOLS = {
+    "make",
+    "pip",
+    "python",
+    "python3",
+    ".",
+    "ruff",
+    "mypy",
+    "pytest",
+    "tensorboard",
+    "accelerate",
+    "sketch-pix2seq",
+}
 """What a line of a shell block may begin with."""
 
 
@@ -129,21 +140,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in known, f"{page.name} links to {target}"
 
 
-def test_tables_are_whole() -> None:
+def test_the_readme_is_short_and_counts_rightly() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^\| `([\w-]+) [^`]*` \|", readme.split("## Commands")[1].split("\n## ")[0], re.M)
-    assert commands == list(COMMANDS)
-    recipes = re.findall(r"^\| `([\w-]+)` \|", readme.split("### The four models")[1].split("\n## ")[0], re.M)
-    assert set(recipes) == set(recipe_names())
-
-
-def test_the_bundled_models_categories_are_those_listed() -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    listed = re.search(r"It knows (\d+) categories: ([^.]+)\.", readme)
-    assert listed is not None
-    names = tuple(" ".join(name.split()) for name in listed[2].split(","))
-    assert int(listed[1]) == len(names)
-    assert names == load_model().info.categories
+    assert len(readme.splitlines()) <= 180
+    found = re.search(r"knows the (\d+) categories", readme)
+    assert found is not None
+    assert int(found[1]) == len(load_model().info.categories)
 
 
 def test_pages_say_nothing_of_where_they_were_written() -> None:

@@ -145,7 +145,7 @@ def test_a_notebook_shows_the_drawing(house: Sketch) -> None:
 @pytest.mark.parametrize("value", [1.1e9, -1.1e9, np.nan, np.inf, 1e300])
 def test_coordinates_and_times_have_bounds(value: float) -> None:
     with pytest.raises(ValueError, match=r"stroke 1 holds a coordinate that is not a number up to 1,000,000,000"):
-        Sketch((DOTS, np.array([[0, 0], [value, 0]])))  # type: ignore[arg-type]
+        Sketch((DOTS, np.array([[0, 0], [value, 0]])))
     with pytest.raises(ValueError, match="stroke 0 holds a coordinate"):
         Sketch.from_stroke3(np.array([[0, 0, 0], [0, value, 0]]))
     with pytest.raises(ValueError, match="times hold something that is not a number"):

@@ -51,7 +51,8 @@ def frame_of(part: Bounds, whole: Bounds) -> FloatArray:
     place of their centre from its centre, in its sides."""
     ratio = np.log2(np.maximum(whole[0], 1e-6) / np.maximum(part[0], 1e-6))
     place = (part[1] - whole[1]) / np.maximum(whole[0], 1e-6)[:, None]
-    return (np.concatenate([ratio[:, None], place], axis=1) * _FRAME_SCALE).astype(np.float32)
+    frame: FloatArray = (np.concatenate([ratio[:, None], place], axis=1) * _FRAME_SCALE).astype(np.float32)
+    return frame
 
 
 def whole_of(part: Bounds, frame: FloatArray) -> Bounds:

@@ -67,8 +67,9 @@ def _drawings(model: Model) -> dict[str, Any]:
     """Drawings of the model: what is drawn of a picture, from nothing, and on from started strokes.
 
     A drawing hangs on thousands of choices, and the page's arithmetic and ink differ a little from Python's. So the
-    codes and the ink of the pictures are told, and those drawings are taken that come out the same when codes, and the
-    ink of what is drawn, are changed a little here.
+    codes
+    and the ink of the pictures are told, and those drawings are taken that come out the same when codes, and the ink of
+    what is drawn, are changed a little here.
     """
     picture = read_source(PICTURE)
     started = Sketch(picture.strokes[:1])

@@ -27,14 +27,14 @@ def test_from_a_model_the_recipe_is_for_few_drawings(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tune.yaml").write_text("from: bundled\nseed: 4\n")
-    main(["train", *words.split(), "--steps", "7", "--tune.dreamed", "30"])
+    main(["train", *words.split(), "--steps", "7", "--tune.rehearsed", "30"])
     (settings,) = given
     few = load_recipe("few")
     assert (settings.start_from, settings.recipe, settings.out) == ("bundled", "few", Path("runs/few"))
     assert settings.model == load_model().info.model
     assert (settings.optimiser, settings.batch) == (few.optimiser, few.batch)
     assert settings.tune.rehearsal == few.tune.rehearsal > 0
-    assert (settings.steps, settings.tune.dreamed) == (7, 30)
+    assert (settings.steps, settings.tune.rehearsed) == (7, 30)
 
 
 def test_another_recipe_may_be_asked_for(given: list[Any]) -> None:

@@ -32,7 +32,7 @@ def begins_with(drawing: Sketch, started: Sketch) -> bool:
 def test_the_started_strokes_stay_as_they_are(model: Model, house: Sketch, goal: str) -> None:
     started = Sketch(house.strokes[:2]).transform([[3.7, 0, 11], [0, 3.7, -5]])
     given = {"category": "B"} if goal == "category" else {"picture": house} if goal == "picture" else {}
-    drawings = complete(model, started, 3, seed=4, settings=QUICK, **given)  # type: ignore[arg-type]
+    drawings = complete(model, started, 3, seed=4, settings=QUICK, **given)
     assert len(drawings) == 3
     for drawing in drawings:
         assert begins_with(drawing, started)
@@ -44,8 +44,8 @@ def test_the_started_strokes_stay_as_they_are(model: Model, house: Sketch, goal:
         assert isinstance(finished, float)
         assert 0 <= finished <= 1
     assert any(drawing.n_points > started.n_points for drawing in drawings)
-    assert drawings == complete(model, started, 3, seed=4, settings=QUICK, **given)  # type: ignore[arg-type]
-    assert drawings != complete(model, started, 3, seed=5, settings=QUICK, **given)  # type: ignore[arg-type]
+    assert drawings == complete(model, started, 3, seed=4, settings=QUICK, **given)
+    assert drawings != complete(model, started, 3, seed=5, settings=QUICK, **given)
 
 
 def test_where_and_how_large_it_is_drawn_does_not_matter(model: Model, house: Sketch) -> None:
@@ -113,7 +113,7 @@ def test_the_bundled_model_knows_what_is_finished() -> None:
     )
     assert isinstance(whole, float)
     assert isinstance(part, float)
-    assert whole > part + 0.1
+    assert whole > 3 * part
 
 
 def test_what_cannot_be_completed_is_refused(folders: dict[str, Path], model: Model, house: Sketch) -> None:

@@ -12,7 +12,15 @@ import torch
 
 from sketch_pix2seq.drawing.model import DrawSettings
 from sketch_pix2seq.drawing.pretrained import load_model
-from sketch_pix2seq.drawing.runtime import DrawingState, OnnxRuntime, RuntimeName, Told, TorchRuntime, start_rows
+from sketch_pix2seq.drawing.runtime import (
+    DrawingState,
+    OnnxRuntime,
+    Runtime,
+    RuntimeName,
+    Told,
+    TorchRuntime,
+    start_rows,
+)
 from sketch_pix2seq.errors import ModelError, SettingsError
 from sketch_pix2seq.model.export import load_network
 from sketch_pix2seq.model.folder import CONFIG, DECODER, WEIGHTS, read_info
@@ -51,7 +59,8 @@ def test_onnx_and_torch_agree_row_by_row(folders: dict[str, Path], kind: str) ->
         chance, given = rng.random((3, 4)).astype(np.float32), rng.normal(size=(3, 5)).astype(np.float32)
         control = np.array([[0.3, 0.7, 1, 0], [1, 1, 0, 0], [0.5, 1, 1, index % 2]], np.float32)
         found = []
-        for i, runtime in enumerate((onnx, torch_)):
+        runtimes: tuple[Runtime, Runtime] = (onnx, torch_)
+        for i, runtime in enumerate(runtimes):
             drawn, states[i] = runtime.draw_row(rows, states[i], chance, control, given)
             found.append(drawn)
         np.testing.assert_allclose(found[0].row, found[1].row, atol=1e-4)

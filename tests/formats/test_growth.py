@@ -19,7 +19,7 @@ from tests.conftest import REPOSITORY
 from tests.formats.nasty import MAKERS, read_all
 
 MEGABYTE = 1 << 20
-SECONDS = 2.0
+SECONDS = 6.0
 MEMORY = 500
 """What a file of one megabyte may take, in seconds of one core and in megabytes."""
 

@@ -43,7 +43,8 @@ LINE = '<path d="M0 50H100" fill="none" stroke="#000"/>'
         (f'<g clip-path="url(#missing)">{LINE}</g>', [[0, 50, 100, 50]]),
         (f'<clipPath id="c"/><g clip-path="url(#c)">{LINE}</g><path d="M0 9H9" stroke="red"/>', [[0, 9, 9, 9]]),
         # the border of a clip that cuts an area
-        ('<clipPath id="c"><circle cx="50" cy="50" r="30"/></clipPath><rect clip-path="url(#c)" width="100" height="99"/>',
+         ('<clipPath id="c"><circle cx="50" cy="50" r="30"/></clipPath>'
+          '<rect clip-path="url(#c)" width="100" height="99"/>',
          [[80, 50, 80, 50]]),
         # masks
         ('<mask id="m"><path d="M0 0H100V100H0z" fill="#fff"/><path d="M50 0V100" stroke="#000" stroke-width="20"/>'

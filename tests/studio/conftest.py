@@ -10,19 +10,16 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from sketch_pix2seq.data.store import SketchSetWriter
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
-from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, Told
-from sketch_pix2seq.model.folder import ATLAS
-from sketch_pix2seq.sketch import FloatArray
+from sketch_pix2seq.model.folder import ATLAS, ModelInfo
+from sketch_pix2seq.sketch import Sketch
 from sketch_pix2seq.studio.server import StudioServer
 
 if TYPE_CHECKING:
@@ -48,41 +45,31 @@ def bundled_atlas() -> Atlas:
     return Atlas.load(bundled_folder() / ATLAS)
 
 
-class _OfFew:
-    """A runtime that is told categories by their numbers among a few."""
+class FewCategories(Model):
+    """The bundled model, as if it knew three categories alone."""
 
-    def __init__(self, runtime: Runtime, names: tuple[str, ...]) -> None:
-        all_names = runtime.info.categories
-        self.info = replace(runtime.info, categories=names)
-        self._runtime = runtime
-        self._own = np.array([*(all_names.index(name) for name in names), len(all_names)], np.int64)
+    def __init__(self) -> None:
+        self.whole = load_model(threads=1)
+        super().__init__(self.whole.runtime, bundled_folder())
 
-    def start(self, code: FloatArray, told: Told) -> DrawingState:
-        return self._runtime.start(code, told._replace(category=self._own[told.category]))
+    @property
+    def info(self) -> ModelInfo:
+        return replace(self.whole.info, categories=FEW)
 
-    def velocity(
-        self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
-    ) -> FloatArray:
-        return self._runtime.velocity(x, t, self._own[category], partial, started)
-
-    def workers(self, drawings: int) -> list[_OfFew]:
-        return [self]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runtime, name)
+    def generate(self, *arguments: Any, **more: Any) -> list[Sketch]:
+        return self.whole.generate(*arguments, **more)
 
 
 @pytest.fixture(scope="session")
 def few() -> Model:
-    """The bundled model, as if it knew three things."""
-    return Model(cast("Runtime", _OfFew(load_model(threads=1).runtime, FEW)), has_flow=True)
+    return FewCategories()
 
 
 @pytest.fixture(scope="session")
 def clear_set(tmp_path_factory: pytest.TempPathFactory, bundled_atlas: Atlas) -> Path:
     """Clear drawings of two categories; the last one is for testing."""
     path = tmp_path_factory.mktemp("clear") / "clear.arrow"
-    drawings = [sketch for sketch in bundled_atlas.drawings if sketch.category in FEW[:2]]
+    drawings = [sketch for sketch in bundled_atlas.drawings if sketch.category in FEW[:2]] * 3
     with SketchSetWriter(path) as writer:
         for index, sketch in enumerate(drawings):
             writer.add(sketch, "test" if index == len(drawings) - 1 else "train")

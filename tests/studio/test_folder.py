@@ -13,7 +13,7 @@ import pytest
 from sketch_pix2seq.drawing.atlas import Atlas
 from sketch_pix2seq.drawing.pretrained import bundled_folder
 from sketch_pix2seq.errors import DataError, ModelError, SketchError
-from sketch_pix2seq.model.folder import ATLAS, CLASSIFIER, DECODER, ENCODER, FLOW, FLOW_WEIGHTS, START, WEIGHTS
+from sketch_pix2seq.model.folder import ATLAS, DECODER, ENCODER, START, WEIGHTS
 from sketch_pix2seq.studio.folder import find_atlas, keep_atlas, made_from, make_atlas, open_model
 from tests.drawing.conftest import folders  # noqa: F401
 
@@ -28,23 +28,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def own(folders: dict[str, Path], tmp_path: Path) -> Path:
-    """A model of one's own, which has no map."""
+    """A model of one's own."""
     return Path(shutil.copytree(folders["default"], tmp_path / "own"))
 
 
-@pytest.mark.parametrize("kind", ["default", "paper-hyper", "rnn-layer-norm"])
+@pytest.mark.parametrize("kind", ["paper-hyper", "rnn-layer-norm"])
 def test_only_what_the_page_needs_is_served(kind: str, folders: dict[str, Path]) -> None:
     opened = open_model(str(folders[kind]))
-    flow = {FLOW, FLOW_WEIGHTS} if opened.model.has_flow else set()
-    assert opened.model.has_flow == (kind == "default")
-    assert set(opened.files(None)) == {"config.json", WEIGHTS, ENCODER, START, DECODER} | flow
+    assert set(opened.files(None)) == {"config.json", WEIGHTS, ENCODER, START, DECODER}
+    assert not opened.model.has_flow
 
 
 def test_the_bundled_model_comes_with_its_map(cache: Path) -> None:
     opened = open_model("bundled")
     atlas = find_atlas(opened)
     assert atlas == bundled_folder() / ATLAS
-    names = {"config.json", WEIGHTS, ENCODER, START, DECODER, FLOW, FLOW_WEIGHTS, CLASSIFIER, ATLAS, "ATTRIBUTION.md"}
+    names = {"config.json", WEIGHTS, ENCODER, START, DECODER, "flow.onnx", "flow.safetensors", "classifier.onnx", ATLAS}
+    names |= {"ATTRIBUTION.md"}
     assert set(opened.files(atlas)) == names
     assert not cache.exists()
 
@@ -70,6 +70,9 @@ def test_a_broken_model_is_one_line(own: Path) -> None:
             open_model(str(own))
         assert "\n" not in str(caught.value)
     (own / WEIGHTS).write_bytes(weights)
+    (own / "flow.onnx").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"flow\.onnx"):
+        open_model(str(own))
 
 
 def test_graphs_of_two_models_are_one_line(own: Path) -> None:
@@ -111,10 +114,8 @@ def test_the_bundled_models_folder_is_not_written_to(bundled_atlas: Atlas, clear
     assert (bundled_folder() / ATLAS).read_bytes() == before
 
 
-def test_without_a_flow_a_map_needs_a_set(own: Path) -> None:
-    for name in (FLOW, FLOW_WEIGHTS):
-        (own / name).unlink()
+def test_without_a_flow_a_map_needs_a_set(folders: dict[str, Path]) -> None:
     with pytest.raises(ModelError, match="no flow"):
-        make_atlas(open_model(str(own)))
+        make_atlas(open_model(str(folders["paper-hyper"])))
     with pytest.raises(DataError, match="at least one"):
         make_atlas(open_model("bundled"), per_category=0)

@@ -18,7 +18,7 @@ from sketch_pix2seq.study.make import prepare_study, whole_units
 from sketch_pix2seq.study.store import DATABASE
 from tests.conftest import random_sketch
 
-TINY = StudySettings(per_category=2, trials=6, practice=3, candidates=1)
+TINY = StudySettings(per_category=2, trials=6, practice=3, freedom=0.4)
 
 
 def write_set(path: Path, *, test: int = 5, train: int = 4, seed: int = 0) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from tests.study.conftest import small_study
 
 def judge(study: Study, says: dict[str | None, float], participants: int, *, leave_after: int | None = None) -> None:
     """Participants who take drawings of each maker for a person's with a given probability."""
-    with study._writing() as db:
+    with closing(sqlite3.connect(study.path, isolation_level=None)) as db:
         before = db.execute("SELECT count(*) FROM participant").fetchone()[0]
         rng = np.random.default_rng([3, before])
         for _ in range(participants):

@@ -11,11 +11,18 @@ import pytest
 from sketch_pix2seq.data.batches import BatchSettings
 from sketch_pix2seq.data.store import SketchSetWriter
 from sketch_pix2seq.model.settings import ModelSettings
-from sketch_pix2seq.training.settings import OptimiserSettings, TrainSettings
+from sketch_pix2seq.training.settings import FlowTrainSettings, OptimiserSettings, TrainSettings
 from tests.conftest import random_sketch
 
 TINY_MODEL = ModelSettings(
-    z_size=8, encoder_size=64, decoder_size=16, mixtures=2, canvas_channels=8, hyper_size=8, hyper_embedding=4
+    z_size=8,
+    encoder_size=64,
+    decoder_size=16,
+    mixtures=2,
+    canvas_channels=8,
+    hyper_size=8,
+    hyper_embedding=4,
+    category_size=4,
 )
 
 
@@ -35,6 +42,7 @@ def tiny_settings(**changes: object) -> TrainSettings:
         model=TINY_MODEL,
         batch=BatchSettings(size=8, bucket=2),
         optimiser=OptimiserSettings(warmup=3),
+        flow=FlowTrainSettings(steps=0),
         steps=12,
         precision="float32",
         validate_every=5,

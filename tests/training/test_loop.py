@@ -15,10 +15,11 @@ import torch
 from safetensors.torch import load_file
 
 from sketch_pix2seq.errors import FormatError, SettingsError, SketchError
-from sketch_pix2seq.model.network import Losses, Network
+from sketch_pix2seq.model.folder import CHECKPOINT
+from sketch_pix2seq.model.network import Network, Prediction, Tensors
 from sketch_pix2seq.training import loop
 from sketch_pix2seq.training.checkpoint import load_checkpoint
-from sketch_pix2seq.training.loop import CHECKPOINT, Line, train
+from sketch_pix2seq.training.loop import Line, train
 from sketch_pix2seq.training.settings import LossSettings, OptimiserSettings, TrainSettings
 from tests.conftest import REPOSITORY
 from tests.training.conftest import TINY_MODEL, tiny_settings
@@ -131,13 +132,14 @@ class Poisoned(Network):
     at: frozenset[int] = frozenset()
     calls = 0
 
-    def forward(self, batch, codes=None):  # type: ignore[no-untyped-def]
-        losses: Losses = super().forward(batch, codes)
+    def forward(self, batch: Tensors, attend: bool = False) -> Prediction:
+        prediction = super().forward(batch, attend)
         if self.training:
             type(self).calls += 1
             if type(self).calls - 1 in type(self).at:
-                return losses._replace(offset=losses.offset * math.nan)
-        return losses
+                poisoned = prediction.mixture._replace(mu_x=prediction.mixture.mu_x * math.nan)
+                return prediction._replace(mixture=poisoned)
+        return prediction
 
 
 def test_a_nan_step_is_skipped_and_counted(tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

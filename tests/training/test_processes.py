@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sketch_pix2seq.model.folder import CHECKPOINT
 from sketch_pix2seq.training.checkpoint import load_checkpoint
-from sketch_pix2seq.training.loop import CHECKPOINT
 from tests.conftest import REPOSITORY
 
 STEPS = 6

@@ -85,7 +85,7 @@ class Map:
     data: Path | None = None
     """A set of drawings."""
     out: Path | None = None
-    """The file to write; atlas.npz in the model's folder when not given. An older map is replaced."""
+    """The file to write; atlas.safetensors in the model's folder when not given. An older map is replaced."""
     per_category: int = 6
     """Drawings of each category at most."""
     seed: int = 0
@@ -229,7 +229,7 @@ def _export_js(settings: Js) -> None:
     try:
         from sketch_pix2seq.model.javascript import export_js
     except ImportError as error:
-        raise missing_package(error, "exporting for JavaScript", "js") from error
+        raise missing_package(error, "exporting for JavaScript", "train") from error
     written = export_js(model_folder(model), out)
     if written.clipped:
         warn(f"{written.clipped} weights beyond 10 became 10, the largest that the format holds")

@@ -9,8 +9,10 @@ The layout of messages is that of Arrow's columnar format, version 1 ("Encapsula
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _MAGIC = b"ARROW1"
 _STREAM_START = 8
@@ -27,6 +29,8 @@ def batches_of(buffer: pa.Buffer, schema: pa.Schema) -> list[pa.RecordBatch]:
     The batches are views of the buffer. Raises RefusedArrowError for a file that is damaged, packed, of another schema
     or holds a null in a column that has none.
     """
+    import pyarrow as pa
+
     try:
         footer = pa.ipc.open_file(buffer)
         stream = buffer.slice(_STREAM_START)

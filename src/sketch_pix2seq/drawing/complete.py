@@ -50,7 +50,7 @@ class _Proposals:
     """Log weight beside the likelihood of the strokes ``(n,)``."""
 
     def select(self, chosen: NDArray[np.integer]) -> _Proposals:
-        told = Told(*(x[chosen] for x in self.told))
+        told = self.told.select(chosen)
         return _Proposals(self.codes[chosen], told, self.side[chosen], self.centre[chosen], self.prior[chosen])
 
 
@@ -144,7 +144,7 @@ def _frames(model: Model, started: Sketch, code: FloatArray, told: Told) -> _Pro
     room = (ratio - 1) * side / 2
     centres = centre + np.stack([x * room, y * room], axis=1)
     many = np.zeros(len(tried), np.int64)
-    return _Proposals(code[many], Told(*(v[many] for v in told)), ratio * side, centres, np.zeros(len(tried)))
+    return _Proposals(code[many], told.select(many), ratio * side, centres, np.zeros(len(tried)))
 
 
 def _weighed(model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int) -> tuple[_Proposals, float]:

@@ -45,7 +45,8 @@ class Given(NamedTuple):
 def normal(streams: NDArray[np.uint64], count: int) -> FloatArray:
     """Standard normal numbers ``(n, count)``, hashes of the streams ``(n,)`` (Box & Muller 1958)."""
     pairs = (count + 1) // 2
-    chance = uniform(mixed(streams + np.uint64(_NOISE))[:, None] + np.arange(2 * pairs, dtype=np.uint64))
+    counters = mixed(streams + np.uint64(_NOISE))[:, None] + np.arange(2 * pairs, dtype=np.uint64)
+    chance = uniform(counters.astype(np.uint64))
     radius, angle = np.sqrt(-2 * np.log1p(-chance[:, :pairs])), 2 * np.pi * chance[:, pairs:]
     both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     return both[:, :count].astype(np.float32)
@@ -73,11 +74,13 @@ def sample_codes(
         x[:, z:] *= levels
     steps = max(FEWEST_STEPS, round(STEPS * float(levels.max(initial=0))))
     for step in range(steps):
-        now, after = levels * np.float32(1 - step / steps), levels * np.float32(1 - (step + 1) / steps)
+        now, after = ((levels * (1 - at / steps)).astype(np.float32) for at in (step, step + 1))
         slope = _guided(runtime, x, now, given, guidance)
-        end = x + (after - now) * slope
-        last = step + 1 == steps
-        x = end if last else x + (after - now) / 2 * (slope + _guided(runtime, end, after, given, guidance))
+        end: FloatArray = (x + (after - now) * slope).astype(np.float32)
+        if step + 1 < steps:
+            both = slope + _guided(runtime, end, after, given, guidance)
+            end = (x + (after - now) / 2 * both).astype(np.float32)
+        x = end
     return x[:, :z], x[:, z:]
 
 

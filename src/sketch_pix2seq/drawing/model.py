@@ -203,7 +203,7 @@ class Model:
 
         def begin(runtime: Runtime, chosen: NDArray[np.int64]) -> DrawingState:
             some, inverse = np.unique(sources[chosen], return_inverse=True)
-            state = runtime.start(codes[some], Told(*(x[some] for x in told)))
+            state = runtime.start(codes[some], told.select(some))
             return state.select(inverse)
 
         followed = settings.proposals > 1 and told.picture.any()
@@ -382,7 +382,7 @@ class Model:
         if isinstance(thing, str) and not Path(thing).exists() and not Path(thing).suffix and "/" not in thing:
             given = Given.of(np.array([self.index_of(thing)], np.int64), self.info.model.z_size)
             codes, _ = sample_codes(self.runtime, given, streams_of(seed, 1), guidance=DrawSettings().guidance)
-            return codes[0]
+            return np.asarray(codes[0])
         return np.asarray(self.encode([thing])[0])
 
     def posterior(self, sketches: Sequence[Sketch]) -> Posterior:

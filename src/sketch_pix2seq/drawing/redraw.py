@@ -24,6 +24,7 @@ from sketch_pix2seq.drawing.writing import (
 from sketch_pix2seq.errors import FileError, SettingsError, SketchError
 from sketch_pix2seq.formats import (
     MANY_SUFFIXES,
+    Problem,
     find_files,
     read_sketches,
     stem_of,
@@ -196,10 +197,9 @@ def _read(inputs: Sequence[Path], limit: int) -> tuple[list[tuple[str, Sketch]],
     taken: set[str] = set()
     for path, category in files:
         try:
-            notes: list[str] = []
-            read = read_sketches(path, on_problem=lambda problem, notes=notes: notes.append(str(problem)))
-            sketches = list(islice(read, limit))
-            problems += notes
+            notes: list[Problem] = []
+            sketches = list(islice(read_sketches(path, on_problem=notes.append), limit))
+            problems += map(str, notes)
         except SketchError as error:
             if len(files) == 1:
                 raise

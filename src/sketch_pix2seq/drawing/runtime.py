@@ -45,6 +45,10 @@ class Told(NamedTuple):
     picture: FloatArray
     """Ink ``(n, size, size)`` in 0..1 to attend to; without ink: none."""
 
+    def select(self, chosen: NDArray[np.integer]) -> Told:
+        """What the drawings ``chosen`` are drawn from."""
+        return Told(self.level[chosen], self.category[chosen], self.picture[chosen])
+
     @classmethod
     def nothing(cls, info: ModelInfo, n: int) -> Told:
         """No noise, no category, no picture."""

@@ -204,7 +204,7 @@ class _Search:
             done = self.slots.done.reshape(-1, self.each).all(axis=1)
             for drawing in np.flatnonzero(done & self.live):
                 if self.pictures is None:
-                    self._go_on(drawing, self.slots, int(drawing))
+                    self._go_on(int(drawing), self.slots, int(drawing))
                 else:
                     self._weigh(int(drawing), self.pictures)
             if self.live.sum() * 2 <= len(self.live):
@@ -258,7 +258,8 @@ class _Search:
         weights = np.array([self._log_weight(drawing, s, ink, pictures) for s, ink in enumerate(inks, first)])
         stream = self.streams[self.number[[drawing]]]
         code = np.array([(self.stroke[drawing] * 64 + self.round[drawing]) * 64 + 63], np.uint64)
-        chance = uniform(mixed(stream + code * _STRIDE) + np.arange(len(weights), dtype=np.uint64))
+        counters = (mixed(stream + code * _STRIDE) + np.arange(len(weights), dtype=np.uint64)).astype(np.uint64)
+        chance = uniform(counters)
         chosen = int((weights - np.log(-np.log(np.maximum(chance, 1e-12)))).argmax())  # Gumbel: by weight
         if weights[chosen] > self.weight[drawing]:
             self.best.put(np.array([drawing]), self.slots, np.array([first + chosen]))
@@ -287,7 +288,7 @@ class _Search:
         drawing = slot // self.each if slots is self.slots else slot
         points = slots.points[slot, : slots.at[slot]]
         if len(points) == first:
-            return self.paper[drawing]
+            return np.asarray(self.paper[drawing])
         after: FloatArray = np.maximum(self.paper[drawing], ink_of_points(points, self.runtime.info, first))
         return after
 

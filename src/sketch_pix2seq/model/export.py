@@ -124,7 +124,7 @@ def _export_graphs(network: Network, folder: Path, half: bool) -> None:
     n, size = 2, network.settings.raster.size
     if isinstance(network.encoder, SequenceEncoder):
         heads = {"code": network.to_mu, "log_variance": network.to_log_variance}
-        there = {name: head for name, head in heads.items() if head is not None}
+        there = {name: head for name, head in heads.items() if isinstance(head, nn.Linear)}
         onnx.save(_halved(_sequence_encoder(network.encoder, there)), str(folder / ENCODER))
     elif not isinstance(network.encoder, NoEncoder):
         outputs = ["code"] if network.to_log_variance is None else ["code", "log_variance"]

@@ -34,7 +34,7 @@ _TRIED = 4
 """Drawings that are made, or sketches by people that are looked at, for each one that is wanted."""
 _SURE: Final = 0.8
 """How probable a drawing's category must be, to the classifier, for the drawing to be clear."""
-_DOUBTFUL, _DOUBTFUL_SHOWN = 0.2, 2
+_DOUBTFUL, _DOUBTFUL_SHOWN, _PEOPLES_SHOWN = 0.2, 2, 6
 """Where a category has fewer clear drawings than these, the model's of at least this probability are shown too, and
 any by people."""
 _DOUBT: Final = -1e5
@@ -133,7 +133,7 @@ def _collected(
         clear = [sketch for sketch, is_clear in rated if is_clear]
         # A model that has just begun takes hardly anything for what it is; people's drawings are shown all the same.
         others = [sketch for sketch, is_clear in rated if not is_clear]
-        most = min(per_category, max(len(clear), _DOUBTFUL_SHOWN))
+        most = min(per_category, max(len(clear), _PEOPLES_SHOWN))
         found.extend([*clear, *others][:most])
     return found
 

@@ -32,8 +32,8 @@ class StudySettings:
     """Speed of the animation; 1 = the hand of a typical Quick, Draw! player."""
     temperature: float = 0.2
     """Temperature of the redrawings."""
-    candidates: int = 4
-    """Drawings made for each one that is kept, as in `sketch-pix2seq draw`."""
+    freedom: float | None = None
+    """Freedom of the redrawings, as in `sketch-pix2seq draw`; the model's default unless given."""
     seed: int = 0
     """Seed of the choice of sketches, of the redrawings and of the order for each participant."""
 

@@ -54,7 +54,7 @@ def prepare_study(
         return study
     if data is None:
         raise SettingsError(f"{folder}: no study there yet; --data SET.arrow says which sketches to make one of")
-    drawing_settings = DrawSettings(temperature=settings.temperature, candidates=settings.candidates)
+    drawing_settings = DrawSettings(temperature=settings.temperature, freedom=settings.freedom)
     sketches = SketchSet.open(data)
     chosen = _choose(sketches, settings)
     digests = tuple(_model_digest(name) for name in models)

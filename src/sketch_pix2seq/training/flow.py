@@ -116,7 +116,12 @@ def _known_codes(
 
 
 def _joined(first: Codes, second: Codes) -> Codes:
-    return Codes(*(np.concatenate(columns) for columns in zip(first, second, strict=True)))
+    return Codes(
+        np.concatenate([first.whole, second.whole]),
+        np.concatenate([first.partial, second.partial]),
+        np.concatenate([first.frame, second.frame]),
+        np.concatenate([first.category, second.category]),
+    )
 
 
 def _encoded(
@@ -145,7 +150,7 @@ def _encoded(
 
 def _beginnings(points: Points, seeds: NDArray[np.uint64]) -> Points:
     """The beginning of each sketch: some of its strokes, or some of its points; of some sketches all."""
-    n, starts = len(points.starts) - 1, points.starts
+    starts = points.starts
     share, way = uniform(seeds + np.uint64(21)), uniform(seeds + np.uint64(22))
     counts = np.diff(starts)
     last = np.maximum(2, np.ceil(share * counts)).astype(np.int64)
@@ -156,11 +161,10 @@ def _beginnings(points: Points, seeds: NDArray[np.uint64]) -> Points:
         ends = np.flatnonzero(points.ends[starts[i] : starts[i + 1]]) + 1
         kept[i] = ends[np.searchsorted(ends, kept[i])]
     inside = np.arange(starts[-1]) - np.repeat(starts[:-1], counts) < np.repeat(kept, counts)
-    ends = points.ends[inside].copy()
     begins = np.concatenate([[0], np.cumsum(kept)])
-    ends[begins[1:] - 1] = True
-    assert len(begins) == n + 1
-    return Points(points.xy[inside], ends, begins)
+    last_points = points.ends[inside].copy()
+    last_points[begins[1:] - 1] = True
+    return Points(points.xy[inside], last_points, begins)
 
 
 def bounds_of(points: Points) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
@@ -186,7 +190,8 @@ def flow_loss(flow: Flow, codes: tuple[Tensor, Tensor, Tensor, Tensor], generato
     velocity = flow((1 - t) * x + t * noise, t, category, partial, started).float()
     error = (velocity - (noise - x)).square()
     z = whole.shape[1]
-    return (error[:, :z].sum(dim=1) + error[:, z:].sum(dim=1) * started[:, 0]) / z
+    loss: Tensor = (error[:, :z].sum(dim=1) + error[:, z:].sum(dim=1) * started[:, 0]) / z
+    return loss
 
 
 def train_flow(
@@ -267,7 +272,8 @@ def train_flow(
             losses.append(loss.item())
             if progress.step % 500 == 0 or progress.step == settings.steps:
                 valid_loss = None if valid is None else validate_flow(flow, average, valid)
-                progress.history.append({"step": progress.step, "loss": float(np.mean(losses)), "valid": valid_loss})
+                figures = {} if valid_loss is None else {"valid": valid_loss}
+                progress.history.append({"step": progress.step, "loss": float(np.mean(losses)), **figures})
                 if report is not None:
                     rate = seen / (time.monotonic() - lap)
                     report(FlowStep(progress.step, settings.steps, float(np.mean(losses)), valid_loss, rate))

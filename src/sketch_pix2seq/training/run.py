@@ -19,13 +19,13 @@ from sketch_pix2seq.drawing.runtime import TorchRuntime
 from sketch_pix2seq.errors import FileError
 from sketch_pix2seq.machine import machine
 from sketch_pix2seq.model.export import write_flow, write_folder
-from sketch_pix2seq.model.folder import RUN_MODEL, ModelInfo, from_plain
+from sketch_pix2seq.model.folder import CHECKPOINT, RUN_MODEL, ModelInfo, from_plain
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
 from sketch_pix2seq.training.flow import FlowStep, train_flow
-from sketch_pix2seq.training.loop import CHECKPOINT, Report, Say, average_of, known_categories, train
+from sketch_pix2seq.training.loop import Report, Say, average_of, known_categories, train
 from sketch_pix2seq.training.settings import TrainSettings
 from sketch_pix2seq.training.tuning import Base, load_base
 
@@ -113,7 +113,7 @@ def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
     tensors, progress, plain = load_checkpoint(checkpoint)
     settings = from_plain(TrainSettings, plain)
     sketches = SketchSet.open(data)
-    before = tuple(map(str, progress.started_from.get("categories", [])))  # type: ignore[arg-type]
+    before = tuple(map(str, progress.started_from.get("categories", [])))
     categories = (*before, *(name for name in sketches.categories if name not in before))
     network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale), len(categories))
     network.load_state_dict(average_of(tensors))
