@@ -50,7 +50,7 @@ def test_it_comes_back_from_its_file(made: Atlas, tmp_path: Path) -> None:
 
 
 def test_people_draw_the_map_of_a_set(few: Model, clear_set: Path) -> None:
-    built = build_atlas(few, SketchSet.open(clear_set), per_category=2, seed=3)
+    built = build_atlas(few, SketchSet.open(clear_set), per_category=3, seed=3)
     assert built.drawn_by == "people"
     assert set(built.categories) <= set(FEW[:2])
 
