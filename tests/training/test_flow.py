@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ import torch
 
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.drawing.pretrained import load_model
+from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.model.flow import Flow
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.model.settings import FlowSettings
 from sketch_pix2seq.sequence import SequenceSpec
-from sketch_pix2seq.training.flow import CODES, encode_set, flow_loss, train_flow
+from sketch_pix2seq.training import flow as module
+from sketch_pix2seq.training.checkpoint import load_checkpoint
+from sketch_pix2seq.training.flow import CHECKPOINT, Codes, encode_set, flow_loss, train_flow, validate_flow
+from sketch_pix2seq.training.loop import average_weights as real_average
 from sketch_pix2seq.training.run import run
 from sketch_pix2seq.training.settings import FlowTrainSettings
 from sketch_pix2seq.training.tuning import grown
@@ -51,15 +56,61 @@ def test_frames_count_only_where_strokes_are_there() -> None:
     assert 0.6 < same.float().mean() < 0.8, "about a third have strokes"
 
 
-def test_it_learns_and_resumes_bit_for_bit(network: Network, tiny_set: Path, tmp_path: Path) -> None:
+def test_it_resumes_bit_for_bit(
+    network: Network, tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, record = train_flow(network, tiny_set, tmp_path / "whole", TINY_FLOW)
-    assert (tmp_path / "whole" / CODES).exists()
     assert record["codes"] == 12 * 16
-    train_flow(network, tiny_set, tmp_path / "parts", replace(TINY_FLOW, steps=5))
+    encoded: list[str] = []
+    real = module.encode_set
+
+    def counted(*arguments: Any, **more: Any) -> Codes:
+        encoded.append(arguments[2])
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(module, "encode_set", counted)
+    asked: list[int] = []
+
+    def interrupting(average: Any, flow: Any, decay: float, step: int) -> None:
+        real_average(average, flow, decay, step)
+        if step == 4:
+            asked.append(2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "deferred_interrupt", lambda: (asked, lambda: None))
+        patch.setattr(module, "average_weights", interrupting)
+        with pytest.raises(KeyboardInterrupt):
+            train_flow(network, tiny_set, tmp_path / "parts", TINY_FLOW)
+    assert load_checkpoint(tmp_path / "parts" / CHECKPOINT)[1].step == 5
     parts, _ = train_flow(network, tiny_set, tmp_path / "parts", TINY_FLOW)
-    assert len(whole.state_dict()) == len(parts.state_dict())
-    moved = [not torch.equal(v, Flow(8, 2, TINY_FLOW.network).state_dict()[k]) for k, v in whole.state_dict().items()]
-    assert any(moved)
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parts.state_dict()[name], value, rtol=0, atol=0, msg=name)
+    assert encoded.count("train") == 1, "the codes were kept"
+
+
+def test_it_learns(network: Network, tiny_set: Path, tmp_path: Path) -> None:
+    settings = replace(TINY_FLOW, steps=150, learning_rate=5e-3, average=0.9)
+    flow, _ = train_flow(network, tiny_set, tmp_path, settings)
+    torch.manual_seed(settings.seed)
+    first = Flow(8, 2, settings.network).eval()
+    codes = encode_set(network, SketchSet.open(tiny_set), "valid", settings)
+    losses = [validate_flow(first, each.state_dict(), codes) for each in (first, flow)]
+    assert losses[1] < 0.8 * losses[0]
+
+
+def test_what_is_of_another_network_begins_anew_and_other_settings_are_refused(
+    network: Network, tiny_set: Path, tmp_path: Path
+) -> None:
+    train_flow(network, tiny_set, tmp_path, TINY_FLOW)
+    with pytest.raises(SettingsError, match="other settings"):
+        train_flow(network, tiny_set, tmp_path, replace(TINY_FLOW, learning_rate=0.5))
+    torch.manual_seed(9)
+    other = Network(TINY_MODEL, SequenceSpec("centre", 30.0), 2).eval()
+    apart, record = train_flow(other, tiny_set, tmp_path, TINY_FLOW)
+    fresh, _ = train_flow(other, tiny_set, tmp_path / "fresh", TINY_FLOW)
+    assert record["steps"] == 12
+    for name, value in fresh.state_dict().items():
+        torch.testing.assert_close(apart.state_dict()[name], value, rtol=0, atol=0, msg=name)
 
 
 def test_new_categories_begin_as_not_told() -> None:

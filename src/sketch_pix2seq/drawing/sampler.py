@@ -30,6 +30,8 @@ from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
 CHANCES = 4
 """Uniform numbers a row; see `model.sampling`."""
+MOST_CHANCE = 1 - 2.0**-24
+"""The largest of them: a larger one is 1 in float32, and 1 is no chance."""
 BETA: float = SAMPLER["beta"]
 """Nats for each pixel of ink that a proposal wastes, or leaves out where it ends."""
 WASTE: float = SAMPLER["waste"]
@@ -224,7 +226,7 @@ class _Search:
         control[:, 2] = slots.at > 0  # every drawing has a point
         if self.pictures is not None:
             control[:, 2] *= (turns == 0) | (self.missing[drawing] <= USEFUL)
-        chance = uniform(streams + uses).astype(np.float32)
+        chance = np.minimum(uniform(streams + uses), MOST_CHANCE).astype(np.float32)
         drawn, after = self.runtime.draw_row(slots.rows, slots.state, chance, control, np.zeros_like(slots.rows))
         going = np.flatnonzero(~slots.done)
         if len(going) == len(slots.done):

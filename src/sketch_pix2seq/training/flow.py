@@ -3,16 +3,19 @@ from those of their beginnings."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from sketch_pix2seq.data.batches import AugmentSettings, BatchSettings, collate, usable
@@ -174,6 +177,35 @@ def bounds_of(points: Points) -> tuple[NDArray[np.floating], NDArray[np.floating
     return (high - low).max(axis=1), (low + high) / 2
 
 
+def _fingerprint(network: Network, sketches: SketchSet, known: tuple[str, ...]) -> str:
+    """Sixteen digits that stand for the weights of a network and for the drawings that it encodes."""
+    digest = blake2b(digest_size=8)
+    for tensor in network.state_dict().values():
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    digest.update(sketches.lengths.tobytes() + sketches.category_ids.tobytes() + sketches.split_ids.tobytes())
+    digest.update(json.dumps(known).encode())
+    return digest.hexdigest()
+
+
+def _plain(settings: FlowTrainSettings) -> dict[str, object]:
+    """What shapes the flow, as it comes out of a checkpoint; its length may change."""
+    plain: dict[str, object] = json.loads(json.dumps(asdict(settings)))
+    return {name: value for name, value in plain.items() if name not in ("steps", "checkpoint_minutes")}
+
+
+def _kept_codes(path: Path, about: dict[str, object]) -> Codes | None:
+    """The codes that an earlier call kept; None where there are none, or those of something else."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "np") as file:
+            if json.loads((file.metadata() or {}).get("about", "{}")) != about:
+                return None
+            return Codes(*(file.get_tensor(name) for name in Codes._fields))
+    except (SafetensorError, OSError, ValueError):
+        return None
+
+
 def flow_loss(flow: Flow, codes: tuple[Tensor, Tensor, Tensor, Tensor], generator: torch.Generator | None) -> Tensor:
     """Mean squared error ``(n,)`` of the velocities at random times, of codes with what they come with.
 
@@ -209,20 +241,21 @@ def train_flow(
 
     categories: what the model numbers them as, those of the set unless given. base: the model that the run began with;
     its flow goes on learning, from what was rehearsed too. Gives the flow with its averaged weights, and its training
-    record. Ctrl-C keeps what was learned. Raises SettingsError for a network whose codes are not of unit variance.
+    record. Ctrl-C keeps what was learned. Raises SettingsError for a network whose codes are not of unit variance, or
+    where ``out`` holds the training of a flow with other settings.
     """
     if not network.settings.unit_code:
         raise SettingsError("a flow needs codes of unit variance (model.unit_code)")
     sketches = SketchSet.open(data)
     known = categories or sketches.categories
     out.mkdir(parents=True, exist_ok=True)
-    kept = out / CODES
-    if kept.exists():
-        train = Codes(**load_file(kept))
-    else:
+    about = {"of": _fingerprint(network, sketches, known), "settings": _plain(settings)}
+    train = _kept_codes(out / CODES, about)
+    if train is None:
         train = _known_codes(network, sketches, "train", settings, known, on_encoding)
-        with replacing(kept) as part:
-            save_file({name: np.ascontiguousarray(value) for name, value in train._asdict().items()}, part)
+        with replacing(out / CODES) as part:
+            arrays = {name: np.ascontiguousarray(value) for name, value in train._asdict().items()}
+            save_file(arrays, part, {"about": json.dumps(about)})
     valid = _known_codes(network, sketches, "valid", settings, known) if len(sketches.indices("valid")) else None
     if base is not None and (out / REHEARSED).exists():
         train = _joined(train, _known_codes(network, SketchSet.open(out / REHEARSED), "train", settings, known))
@@ -237,10 +270,14 @@ def train_flow(
     average = {name: value.detach().clone() for name, value in flow.state_dict().items()}
     progress, path = Progress(), out / CHECKPOINT
     if path.exists():
-        before, progress, _ = load_checkpoint(path)
-        flow.load_state_dict(named(before, "network."))
-        average = named(before, "average.")
-        restore_optimiser(optimiser, names, before)
+        before, then, told = load_checkpoint(path)
+        if told.get("of") == about["of"]:  # that of another network, or set, begins anew
+            if told.get("settings") != about["settings"]:
+                raise SettingsError(f"{path} is of a flow with other settings; delete it, or give the same")
+            progress = then
+            flow.load_state_dict(named(before, "network."))
+            average = named(before, "average.")
+            restore_optimiser(optimiser, names, before)
     bfloat16 = fast_precision() == "bfloat16"
     began, saved, lap, seen = time.monotonic() - progress.seconds, time.monotonic(), time.monotonic(), 0
     losses: list[float] = []
@@ -250,7 +287,7 @@ def train_flow(
         progress.seconds, saved = time.monotonic() - began, time.monotonic()
         tensors = {f"network.{k}": v for k, v in flow.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in average.items()}
-        save_checkpoint(path, tensors | optimiser_tensors(optimiser, names), progress, asdict(settings))
+        save_checkpoint(path, tensors | optimiser_tensors(optimiser, names), progress, about)
 
     interrupted, restore = deferred_interrupt()
     try:

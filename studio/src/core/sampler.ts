@@ -15,6 +15,8 @@ import type { Drawing, DrawSettings, Point, Stroke } from "./types";
 
 /** Uniform numbers a row, and numbers that control it. */
 const CHANCES = 4;
+/** The largest chance: a larger one is 1 in float32, and 1 is no chance. */
+const MOST_CHANCE = 1 - 2 ** -24;
 const CONTROLS = 4;
 /** Numbers of a point: the offset, and whether the pen lifts. */
 const POINT = 3;
@@ -241,7 +243,9 @@ class Search {
     going.forEach((slot, i) => {
       const drawing = Math.floor(slot / each);
       const at = slots.at[slot]!;
-      for (let use = 0; use < CHANCES; use++) chance[i * CHANCES + use] = this.chances.uniform(slot, at * CHANCES + use);
+      for (let use = 0; use < CHANCES; use++) {
+        chance[i * CHANCES + use] = Math.min(this.chances.uniform(slot, at * CHANCES + use), MOST_CHANCE);
+      }
       const turns = this.round[drawing]!;
       const whole = this.pictures === null || turns === 0 || this.missing[drawing]! <= SAMPLER.useful;
       // Every drawing has a point.
