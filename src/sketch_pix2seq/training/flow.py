@@ -249,7 +249,7 @@ def train_flow(
     sketches = SketchSet.open(data)
     known = categories or sketches.categories
     out.mkdir(parents=True, exist_ok=True)
-    about = {"of": _fingerprint(network, sketches, known), "settings": _plain(settings)}
+    about: dict[str, object] = {"of": _fingerprint(network, sketches, known), "settings": _plain(settings)}
     train = _kept_codes(out / CODES, about)
     if train is None:
         train = _known_codes(network, sketches, "train", settings, known, on_encoding)
