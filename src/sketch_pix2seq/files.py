@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from safetensors import SafetensorError
+
 from sketch_pix2seq.errors import FileError
 
 try:
@@ -35,6 +37,8 @@ def open_to_read(path: str | Path) -> BinaryIO:
         if not stat.S_ISREG(mode):
             raise FileError(path, f"is {'a folder' if stat.S_ISDIR(mode) else 'no ordinary file'}; a file is needed")
         return path.open("rb")
+    except FileNotFoundError as error:
+        raise FileError(path, "no such file") from error
     except (OSError, ValueError) as error:
         raise FileError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
@@ -62,10 +66,10 @@ def replacing(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 part.unlink()
             raise
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         if not path.parent.is_dir():
             raise FileError(path, f"the folder {path.parent} does not exist") from None
-        raise FileError(path, f"cannot be written: {error.strerror or error}") from error
+        raise FileError(path, f"cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def write_whole(path: str | Path, data: bytes) -> Path:
@@ -91,6 +95,34 @@ def writing_folder(beside: Path) -> Iterator[Path]:
         finally:
             if lock >= 0:
                 os.close(lock)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """A folder, made where it is missing, for this process alone; what killed processes were writing there goes.
+
+    Raises FileError where another process has it, and for what the system refuses.
+    """
+    path, is_new = folder / ".lock", not folder.exists()
+    kept = path.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise FileError(folder, f"cannot be written to: {error.strerror or error}") from error
+    try:
+        if not try_lock(lock):
+            raise FileError(folder, "another process is at work there; wait for its end, or give another folder")
+        remove_leftovers(folder)
+        yield
+        kept = True
+    finally:
+        os.close(lock)
+        if not kept:  # nothing came of it
+            with suppress(OSError):
+                path.unlink()
+                if is_new:
+                    folder.rmdir()
 
 
 def remove_leftovers(folder: Path) -> None:

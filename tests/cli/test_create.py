@@ -130,7 +130,7 @@ def test_tasks(line: str, folder: str, said: str, here: Path, capsys: pytest.Cap
         ("interpolate house.svg house.svg --samples 0", "samples must be at least 1"),
         ("hybrid house.svg blank.svg", "blank.svg: "),
         ("hybrid pigg car", "did you mean 'pig'?"),
-        ("interpolate house.svg nosuchthing", "nosuchthing: neither a file nor a category"),
+        ("interpolate house.svg nosuchthing", "no category 'nosuchthing'"),
     ],
 )
 def test_what_cannot_be_is_one_line(line: str, said: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,9 +33,9 @@ def test_it_says_where_it_is_and_ctrl_c_ends_it(served: list[StudioServer], caps
     out, err = capsys.readouterr()
     assert out == f"open http://127.0.0.1:{served[0].server_port}/ in a browser; Ctrl-C stops the studio\n"
     assert err == ""
-    model = {"config.json", "model.safetensors", "encoder.onnx", "start.onnx", "decoder.onnx", "prior.npz", "atlas.npz"}
+    graphs = {"encoder.onnx", "start.onnx", "decoder.onnx", "flow.onnx", "classifier.onnx"}
+    model = {"config.json", "model.safetensors", "flow.safetensors", "atlas.safetensors", *graphs}
     assert {"index.html", *(f"model/{name}" for name in model)} <= set(served[0].files)
-    assert "model/decoder.int8.onnx" not in served[0].files
 
 
 def test_the_browser_opens(monkeypatch: pytest.MonkeyPatch, served: list[StudioServer]) -> None:

@@ -336,7 +336,17 @@ class TestProcesses:
         source.write_bytes(source.read_bytes() * 500)
         out.write_bytes(b"older")
         mark = f"SKETCH_TEST={tmp_path}"
-        words = [sys.executable, "-m", "sketch_pix2seq", "prepare", str(source), str(out), "--processes", "3"]
+        words = [
+            sys.executable,
+            "-m",
+            "sketch_pix2seq",
+            "prepare",
+            str(source),
+            str(out),
+            "--processes",
+            "3",
+            "--overwrite",
+        ]
         environment = {**os.environ, "SKETCH_TEST": str(tmp_path)}
         running = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 60

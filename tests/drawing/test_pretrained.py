@@ -14,6 +14,7 @@ import pytest
 
 from sketch_pix2seq.drawing.model import DrawSettings, read_source
 from sketch_pix2seq.drawing.pretrained import bundled_folder, load_model
+from sketch_pix2seq.drawing.writing import LIST
 from sketch_pix2seq.raster import RasterSpec, render
 from sketch_pix2seq.sketch import Sketch
 from tests.conftest import REPOSITORY
@@ -93,7 +94,7 @@ def test_drawing_needs_no_torch(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(picture), str(tmp_path)], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"fish-1.svg", "fish-2.svg", "sheet.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"fish-1.svg", "fish-2.svg", "sheet.png", LIST}
 
 
 def test_both_runtimes_draw_the_same() -> None:

@@ -34,10 +34,10 @@ def seconds(path: Path) -> float:
 
 def assert_no_faster_than_n_log_n(path: Path, small: bytes, large: bytes) -> None:
     path.write_bytes(small)
-    short = seconds(path)
+    short = min(seconds(path) for _ in range(3))
     path.write_bytes(large)
     times = len(large) / len(small) * math.log(len(large)) / math.log(len(small))
-    assert seconds(path) < 3 * times * short + 0.1
+    assert min(seconds(path) for _ in range(2)) < 3 * times * short + 0.1
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -63,8 +63,8 @@ def test_no_repeated_text_makes_reading_slow(begin: str, unit: str, end: str, pa
     assert_no_faster_than_n_log_n(tmp_path / "x.ndjson", small, large)
 
 
-WORST = """
-import resource, sys
+WORST = r"""
+import re, sys
 from pathlib import Path
 from sketch_pix2seq.errors import SketchError
 from tests.formats.nasty import read_all
@@ -73,10 +73,11 @@ for path in map(Path, sys.argv[1:]):
         read_all(path)
     except SketchError:
         pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+print(int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) >> 10)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
 def test_a_megabyte_takes_little_memory(tmp_path: Path) -> None:
     paths = []
     for name in ("gzip, a line of objects", "gzip, a line of numbers", "gzip, a line of metadata", "npz, wide numbers"):

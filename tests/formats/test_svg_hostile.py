@@ -20,6 +20,8 @@ GROWTH = 8
 """Times that the larger input of each kind is as large as the smaller one."""
 SMALL = 20_000
 """Bytes of the smaller one."""
+ALWAYS = 0.8
+"""Seconds of one core that the larger one may take in any case: noise of a machine at work."""
 
 
 def svg(body: str, head: str = HEAD) -> str:
@@ -168,5 +170,5 @@ def test_time_grows_no_faster_than_n_log_n(tmp_path: Path, kind: str) -> None:
     small.write_text(KINDS[kind](SMALL))
     large.write_text(KINDS[kind](SMALL * GROWTH))
     first = min(cost(small), cost(small))
-    # n log n is 10 times as much; the square would be 64 times. What is below a third of a second is noise.
-    assert cost(large) < max(0.35, 3 * GROWTH * first)
+    # n log n is 10 times as much; the square would be 64 times.
+    assert min(cost(large), cost(large)) < max(ALWAYS, 4 * GROWTH * first)

@@ -77,7 +77,7 @@ def test_it_resumes_bit_for_bit(
             asked.append(2)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "deferred_interrupt", lambda: (asked, lambda: None))
+        patch.setattr(module, "deferred_stop", lambda: (asked, lambda: None))
         patch.setattr(module, "average_weights", interrupting)
         with pytest.raises(KeyboardInterrupt):
             train_flow(network, tiny_set, tmp_path / "parts", TINY_FLOW)

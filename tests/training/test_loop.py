@@ -63,9 +63,9 @@ def test_published_normalisation(tiny_set: Path, tmp_path: Path) -> None:
     assert figures["l_r"] == pytest.approx(figures["nats"] * (shown.sum() + 8) / 8 / longest, rel=1e-5)
 
 
-@pytest.mark.parametrize("cut", [1, 5, 7])
-def test_ctrl_c_inside_a_step_and_resumed_is_bit_for_bit_the_same(
-    tiny_set: Path, tmp_path: Path, cut: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("cut", "number"), [(1, signal.SIGINT), (5, signal.SIGTERM), (7, signal.SIGINT)])
+def test_stopped_inside_a_step_and_resumed_is_bit_for_bit_the_same(
+    tiny_set: Path, tmp_path: Path, cut: int, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tiny_set, tmp_path / "straight", tiny_settings())
     steps = itertools.count(1)
@@ -73,7 +73,7 @@ def test_ctrl_c_inside_a_step_and_resumed_is_bit_for_bit_the_same(
 
     def stop_inside_a_step(network: Network, settings: TrainSettings) -> torch.Tensor:
         if next(steps) == cut:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return clip(network, settings)
 
     monkeypatch.setattr(loop, "_clip", stop_inside_a_step)
@@ -81,6 +81,7 @@ def test_ctrl_c_inside_a_step_and_resumed_is_bit_for_bit_the_same(
         train(tiny_set, tmp_path / "cut", tiny_settings())
     assert load_checkpoint(tmp_path / "cut" / CHECKPOINT)[1].step == cut
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     _, progress, _ = train(tiny_set, tmp_path / "cut", tiny_settings())
     assert progress.step == 12
     assert [entry["step"] for entry in progress.history] == [5, 10, 12]
@@ -197,7 +198,17 @@ def test_kl_term_is_annealed_and_floored(tiny_set: Path, tmp_path: Path) -> None
     assert loss.eta(0) == pytest.approx(0.01)
     assert loss.eta(20_000) == pytest.approx(1 - 0.99 * 0.99995**20_000)
     lines: list[Line] = []
-    model = replace(TINY_MODEL, sample_z=True, canvas=False, start="first", encoder="rnn", encoder_size=8)
+    model = replace(
+        TINY_MODEL,
+        sample_z=True,
+        unit_code=False,
+        noise=0.0,
+        canvas=False,
+        attend=0.0,
+        start="first",
+        encoder="rnn",
+        encoder_size=8,
+    )
     train(tiny_set, tmp_path, tiny_settings(model=model, loss=loss), report=lines.append)
     assert lines[-1].l_kl > 0
     with pytest.raises(SettingsError, match="needs a sampled z"):

@@ -39,7 +39,7 @@ def rate(self, step, steps):
 
 OptimiserSettings.rate = rate
 settings = tiny_settings(
-    model=replace(TINY_MODEL, recurrent_keep=1.0),
+    model=replace(TINY_MODEL, recurrent_keep=1.0, noise=0.0, category_keep=1.0),
     batch=BatchSettings(size=size, bucket=2),
     steps={STEPS},
     validate_every=1,

@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
@@ -260,6 +261,12 @@ class SketchSet:
         and the ends of strokes are checked before anything is used, and nothing takes more memory than the file has.
         """
         return cls(path)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Thirty-two digits that stand for the file's bytes (BLAKE2b)."""
+        with self.path.open("rb") as file:
+            return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
 
     def __len__(self) -> int:
         return int(self._first_row[-1])

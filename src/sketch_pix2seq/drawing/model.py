@@ -248,6 +248,7 @@ class Model:
         back by the flow without a category; as they are, by a model without a flow. Samples share their random numbers
         over the codes, so that near codes are drawn alike.
         """
+        _check_asked(samples, seed)
         if not self.has_flow:
             return self.draw_codes(codes, samples, seed=seed, settings=settings)
         sources = np.repeat(np.arange(len(codes)), samples)

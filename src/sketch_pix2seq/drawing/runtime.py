@@ -256,7 +256,8 @@ class TorchRuntime:
     def _tensor(self, values: NDArray[Any]) -> Any:
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(values)).to(next(self._network.parameters()).device)
+        # A copy: states hold views of what they are given, and the sampler writes into its arrays.
+        return torch.tensor(values, device=next(self._network.parameters()).device)
 
     def _numpy(self, tensor: Any) -> FloatArray:
         array: FloatArray = tensor.float().cpu().numpy()

@@ -32,7 +32,7 @@ from sketch_pix2seq.training.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
-from sketch_pix2seq.training.loop import average_weights, deferred_interrupt, fast_precision, named
+from sketch_pix2seq.training.loop import average_weights, deferred_stop, fast_precision, named
 
 LabelledInk = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Ink ``(n, size, size)`` and labels ``(n,)``."""
@@ -138,7 +138,7 @@ def fit(
             save_checkpoint(checkpoint, tensors | optimiser_tensors(optimiser, names), progress, about)
         saved = time.monotonic()
 
-    interrupted, restore = deferred_interrupt()
+    interrupted, restore = deferred_stop()
     lap, seen = time.monotonic(), 0
     try:
         for step in range(progress.step, settings.steps):

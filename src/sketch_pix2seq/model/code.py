@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 _SHARE_CLEAN = 0.3
@@ -36,9 +36,18 @@ class UnitCode(nn.Module):
                 batches = self.get_buffer("batches")
                 batches += 1
                 weight = (1 / batches).clamp(min=_MOMENTUM)
-                mean.lerp_(projected.mean(dim=0), weight)
-                variance.lerp_((projected - mean).square().mean(dim=0), weight)
+                mean.lerp_(_batch_mean(projected), weight)
+                variance.lerp_(_batch_mean((projected - mean).square()), weight)
         return (projected - mean) * torch.rsqrt(variance + 1e-6)
+
+
+def _batch_mean(values: Tensor) -> Tensor:
+    """Mean over the first axis, of all processes together."""
+    mean = values.mean(dim=0)
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(mean)
+        mean /= distributed.get_world_size()
+    return mean
 
 
 class Condition(nn.Module):

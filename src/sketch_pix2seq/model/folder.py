@@ -13,13 +13,15 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from safetensors import SafetensorError
+
+from sketch_pix2seq import files
 from sketch_pix2seq.errors import FileError, ModelError
 from sketch_pix2seq.model.settings import ModelSettings
 from sketch_pix2seq.sequence import SequenceSpec
@@ -66,13 +68,14 @@ def writing_folder(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as name:
-            yield Path(name)
-            for path in sorted(Path(name).iterdir(), key=lambda p: p.suffix == ".json"):
+        with files.writing_folder(folder) as part:
+            yield part
+            for path in sorted(part.iterdir(), key=lambda p: p.suffix == ".json"):
                 path.chmod(0o644)  # safetensors writes for its owner alone
                 path.replace(folder / path.name)
-    except OSError as error:
-        raise FileError(folder, f"the model cannot be written: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(folder, f"the model cannot be written: {reason}") from error
 
 
 def read_info(folder: str | Path) -> ModelInfo:

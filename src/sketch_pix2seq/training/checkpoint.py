@@ -33,6 +33,8 @@ class Progress:
     """Step of the lowest validation loss."""
     scale: float = 1.0
     """Canvas units a unit of the model."""
+    data: str = ""
+    """Fingerprint of the set (`SketchSet.fingerprint`)."""
     stopped: bool = False
     """Ended early."""
     history: list[dict[str, float]] = field(default_factory=list)

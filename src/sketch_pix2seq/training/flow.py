@@ -33,7 +33,7 @@ from sketch_pix2seq.training.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
-from sketch_pix2seq.training.loop import average_weights, deferred_interrupt, fast_precision, named
+from sketch_pix2seq.training.loop import average_weights, deferred_stop, fast_precision, named
 from sketch_pix2seq.training.settings import FlowTrainSettings
 from sketch_pix2seq.training.tuning import REHEARSED, Base, grown
 
@@ -179,10 +179,9 @@ def bounds_of(points: Points) -> tuple[NDArray[np.floating], NDArray[np.floating
 
 def _fingerprint(network: Network, sketches: SketchSet, known: tuple[str, ...]) -> str:
     """Sixteen digits that stand for the weights of a network and for the drawings that it encodes."""
-    digest = blake2b(digest_size=8)
+    digest = blake2b(sketches.fingerprint.encode(), digest_size=8)
     for tensor in network.state_dict().values():
         digest.update(tensor.detach().cpu().numpy().tobytes())
-    digest.update(sketches.lengths.tobytes() + sketches.category_ids.tobytes() + sketches.split_ids.tobytes())
     digest.update(json.dumps(known).encode())
     return digest.hexdigest()
 
@@ -289,7 +288,7 @@ def train_flow(
         tensors |= {f"average.{k}": v for k, v in average.items()}
         save_checkpoint(path, tensors | optimiser_tensors(optimiser, names), progress, about)
 
-    interrupted, restore = deferred_interrupt()
+    interrupted, restore = deferred_stop()
     try:
         for step in range(progress.step, settings.steps):
             left = min(1.0, 2 * (1 - step / settings.steps))

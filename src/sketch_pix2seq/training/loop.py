@@ -128,6 +128,7 @@ def train(
     resumed = load_checkpoint(checkpoint) if checkpoint.exists() else None
     if resumed is not None:
         _same_run(resumed[1], resumed[2], settings, base, out)
+        check_set(resumed[1], sketches, out)
     started_from: dict[str, object] = {}
     if base is not None:
         rehearsal = _rehearsal(base, out, settings, accelerator, resumed is not None, tell)
@@ -151,7 +152,7 @@ def train(
         network.load_state_dict(named(before, "network."))
         average = {name: value.to(device) for name, value in average_of(before).items()}
         restore_optimiser(optimiser, names, before)
-    progress.scale, progress.started_from = sequence.scale, started_from
+    progress.scale, progress.started_from, progress.data = sequence.scale, started_from, sketches.fingerprint
     out.mkdir(parents=True, exist_ok=True)
 
     model, optimiser = accelerator.prepare(network, optimiser)
@@ -172,7 +173,7 @@ def train(
     bad = 0
     seen, lap = 0, time.monotonic()
     totals: list[tuple[Tensor, Losses]] = []
-    interrupted, restore = deferred_interrupt()
+    interrupted, restore = deferred_stop()
     release = _ending_with_others(accelerator, out)
     batches = training_data.stream(progress.step, settings.steps)
     try:
@@ -245,8 +246,8 @@ def train(
             raise _others_ended(out) from None
         raise
     finally:
-        restore()
         release()
+        restore()
         batches.close()
         if writer is not None:
             writer.close()
@@ -301,27 +302,29 @@ def swapped(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
         network.load_state_dict(own)
 
 
-def deferred_interrupt() -> tuple[list[int], Callable[[], None]]:
-    """A list that Ctrl-C fills, and what undoes this: a step ends before the run stops, so that what is saved is whole.
+def deferred_stop() -> tuple[list[int], Callable[[], None]]:
+    """A list that Ctrl-C and SIGTERM fill, and what undoes this: a step ends before the run stops, so that what is
+    saved is whole.
 
-    A second Ctrl-C stops at once, with the checkpoint before. Only a process's main thread can do this; elsewhere
-    Ctrl-C is left as it was.
+    A second signal stops at once, with the checkpoint before. Only a process's main thread can do this; elsewhere, and
+    where a signal is ignored, it is left as it was.
     """
     asked: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         return asked, lambda: None
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:
-        return asked, lambda: None
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in found.items() if handler not in (None, signal.SIG_IGN)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def remember(number: int, _: object) -> None:
         asked.append(number)
-        signal.signal(signal.SIGINT, before)
+        restore()
 
-    def restore() -> None:
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, remember)
+    for number in before:
+        signal.signal(number, remember)
     return asked, restore
 
 
@@ -463,6 +466,12 @@ def _same_run(
     if progress.started_from.get("weights") != (base.fingerprint if base else None):
         began = progress.started_from.get("model", "nothing")
         raise SettingsError(f"{out} holds a run that began with {began}, as it was then; give another --out")
+
+
+def check_set(progress: Progress, sketches: SketchSet, out: Path) -> None:
+    """Raise SettingsError unless a run in ``out`` was trained on this set."""
+    if progress.data and progress.data != sketches.fingerprint:
+        raise SettingsError(f"{out} holds a run on another set than {sketches.path}; give that set, or another --out")
 
 
 def _plain(settings: TrainSettings) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.runtime import TorchRuntime
 from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.files import locked
 from sketch_pix2seq.machine import machine
 from sketch_pix2seq.model.export import write_flow, write_folder
 from sketch_pix2seq.model.folder import CHECKPOINT, RUN_MODEL, ModelInfo, from_plain
@@ -25,7 +27,7 @@ from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
 from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
 from sketch_pix2seq.training.flow import FlowStep, train_flow
-from sketch_pix2seq.training.loop import Report, Say, average_of, known_categories, train
+from sketch_pix2seq.training.loop import Report, Say, average_of, check_set, known_categories, train
 from sketch_pix2seq.training.settings import TrainSettings
 from sketch_pix2seq.training.tuning import Base, load_base
 
@@ -50,7 +52,7 @@ def run(
     encoder, beside what it draws from nothing. start_from: "bundled", a
     model folder or a name on the Hub, whose weights and offset scale the run begins with; its network settings must be
     those of ``settings``, and its categories stay the model's first. say: see `train`. on_flow: told of the flow's
-    steps.
+    steps. Raises FileError where another process is training into ``out``.
     """
     sketches = SketchSet.open(data)
     shown = _shown(sketches, settings.batch)
@@ -63,14 +65,17 @@ def run(
         if on_sheet is not None:
             on_sheet(path)
 
-    network, progress, main = train(data, out, settings, report=report, on_validation=on_validation, base=base, say=say)
-    if main:
+    with locked(out) if is_main_process() else nullcontext():
+        network, progress, main = train(
+            data, out, settings, report=report, on_validation=on_validation, base=base, say=say
+        )
+        if not main:
+            return out / RUN_MODEL
         record = training_record(sketches, settings, progress)
         info = ModelInfo(network.settings, network.sequence, known_categories(sketches, base), record)
         if say is not None and settings.flow.steps and settings.model.unit_code:
             say("the network is trained; now the flow over its codes")
-        write_model(out / RUN_MODEL, network, info, data, settings, base, out, on_flow)
-    return out / RUN_MODEL
+        return write_model(out / RUN_MODEL, network, info, data, settings, base, out, on_flow)
 
 
 def export_run(run_folder: Path, out: Path, data: Path) -> Path:
@@ -113,6 +118,7 @@ def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
     tensors, progress, plain = load_checkpoint(checkpoint)
     settings = from_plain(TrainSettings, plain)
     sketches = SketchSet.open(data)
+    check_set(progress, sketches, run_folder)
     before = tuple(map(str, progress.started_from.get("categories", [])))
     categories = (*before, *(name for name in sketches.categories if name not in before))
     network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale), len(categories))
