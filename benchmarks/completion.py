@@ -67,6 +67,13 @@ def main() -> None:
         found = np.array([right([alternatives[i] for alternatives in drawn]) for i in range(ALTERNATIVES)])
         print(f"| {name} | {percent(found[0])} | {percent(found.any(axis=0))} | {added(started, firsts)} |")
         columns.append(firsts)
+    print("\n| said to lack nothing | whole sketches | what was started |\n|---|---|---|")
+    for name, known in (("strokes alone", None), ("its category", meant)):
+        numbers = np.full(len(wholes), len(model.info.categories)) if known is None else np.array(known)
+        says = [
+            model.runtime.finished(numbers, model.encode_sketches(sketches)) > 0.5 for sketches in (wholes, started)
+        ]
+        print(f"| {name} | {percent(says[0].tolist())} | {percent(says[1].tolist())} |")
     show(asked.out, columns, ["whole", "started", *ways])
 
 

@@ -101,7 +101,7 @@ def test_a_picture_leads_and_its_own_coordinates_are_tried() -> None:
 
 
 def test_the_bundled_model_knows_what_is_finished() -> None:
-    """A whole face is more probably finished than its outline with one eye."""
+    """A whole face is finished, its outline with one eye is not."""
     turn = np.linspace(0, 2 * np.pi, 20)
     circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     parts = [circle * 120 + 128, circle[::4] * 12 + [88, 95], circle[::4] * 12 + [168, 95]]
@@ -113,7 +113,7 @@ def test_the_bundled_model_knows_what_is_finished() -> None:
     )
     assert isinstance(whole, float)
     assert isinstance(part, float)
-    assert whole > 3 * part
+    assert whole > 0.5 > part
 
 
 def test_what_cannot_be_completed_is_refused(folders: dict[str, Path], model: Model, house: Sketch) -> None:

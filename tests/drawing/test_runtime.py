@@ -82,6 +82,11 @@ def test_both_runtimes_have_the_same_flow(folders: dict[str, Path]) -> None:
     other = onnx.velocity(x, t, category, partial + 1, started)
     assert np.allclose(a[[0, 2]], other[[0, 2]]), "nothing is started there"
     assert not np.allclose(a[[1, 3]], other[[1, 3]])
+    shares = [runtime.finished(category, partial) for runtime in (onnx, torch_)]
+    np.testing.assert_allclose(shares[0], shares[1], atol=1e-5)
+    assert shares[0].shape == (4,)
+    assert ((shares[0] > 0) & (shares[0] < 1)).all()
+    assert len(set(shares[0].tolist())) == 4
     with pytest.raises(ModelError, match="no flow"):
         OnnxRuntime(folders["paper-hyper"]).velocity(x, t, category, partial, started)
 

@@ -137,6 +137,9 @@ class Scripted:
     def velocity(self, *_: object) -> FloatArray:
         raise NotImplementedError
 
+    def finished(self, *_: object) -> FloatArray:
+        raise NotImplementedError
+
 
 def scripted(runtime: Scripted, n: int, **more: object) -> list[Sketch]:
     settings = more.pop("settings", SampleSettings())

@@ -14,6 +14,7 @@ from sketch_pix2seq.errors import FileError, SettingsError
 from sketch_pix2seq.files import locked
 from sketch_pix2seq.model.folder import CHECKPOINT
 from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from sketch_pix2seq.training.loop import train
 from sketch_pix2seq.training.run import export_run, run
 from tests.conftest import REPOSITORY, random_sketch
 from tests.training.conftest import tiny_settings
@@ -21,18 +22,18 @@ from tests.training.conftest import tiny_settings
 
 def test_a_run_is_taken_up_with_its_own_set_alone(tiny_set: Path, tmp_path: Path) -> None:
     out, other = tmp_path / "run", tmp_path / "other.arrow"
-    run(tiny_set, out, tiny_settings(steps=2))
+    train(tiny_set, out, tiny_settings(steps=2))
     rng = np.random.default_rng(1)
     with SketchSetWriter(other) as writer:
         for i in range(60):
             writer.add(random_sketch(rng, category=("a", "b")[i % 2]).fit(), "train" if i < 48 else "valid")
     before = (out / CHECKPOINT).read_bytes()
     with pytest.raises(SettingsError, match=r"another set than .*other\.arrow"):
-        run(other, out, tiny_settings(steps=4))
+        train(other, out, tiny_settings(steps=4))
     with pytest.raises(SettingsError, match="another set"):
         export_run(out, tmp_path / "model", other)
     assert (out / CHECKPOINT).read_bytes() == before
-    run(tiny_set, out, tiny_settings(steps=4))
+    train(tiny_set, out, tiny_settings(steps=4))
     assert load_checkpoint(out / CHECKPOINT)[1].step == 4
 
 

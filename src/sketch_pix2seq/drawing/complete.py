@@ -68,8 +68,9 @@ def complete(
     """Continue a started drawing in ``samples`` ways, the likeliest first, in the started drawing's own coordinates.
 
     Each begins with the started strokes as they are; ``metadata["started"]`` is their number, ``metadata["ended"]``
-    says whether the drawing ended by itself, and ``metadata["finished"]`` how probable it is, to the decoder, that
-    nothing is missing in what is there. The same seed, weights, settings and device give the same strokes.
+    says whether the drawing ended by itself, and ``metadata["finished"]`` how probable it is that nothing is missing in
+    what is there: to the flow, or, where a picture is given or there is no encoder, to the decoder, which may end.
+    The same seed, weights, settings and device give the same strokes.
     category: what it shall become. picture: what the finished drawing shall look like; if that is a `Sketch`, the
     started drawing lies in the coordinates of that. With neither, the strokes decide.
     on_progress: called with the number of alternatives finished since the last call.
@@ -97,7 +98,10 @@ def complete(
         proposals = _from_flow(model, started, index, max(PROPOSALS, 2 * samples), seed, settings)
     else:
         proposals = _frames(model, started, np.zeros((1, 0), np.float32), Told.nothing(model.info, 1))
-    kept, finished = _weighed(model, started, proposals, samples, seed)
+    kept, finished = _weighed(model, started, proposals, samples)
+    if picture is None and model.has_encoder:
+        known = np.array([len(model.info.categories) if index is None else index], np.int64)
+        finished = float(model.runtime.finished(known, model.encode_sketches([started]))[0])
     drawings = _continued(model, started, kept, seed, settings)
     if on_progress is not None:
         on_progress(samples)
@@ -147,7 +151,7 @@ def _frames(model: Model, started: Sketch, code: FloatArray, told: Told) -> _Pro
     return _Proposals(code[many], told.select(many), ratio * side, centres, np.zeros(len(tried)))
 
 
-def _weighed(model: Model, started: Sketch, proposals: _Proposals, samples: int, seed: int) -> tuple[_Proposals, float]:
+def _weighed(model: Model, started: Sketch, proposals: _Proposals, samples: int) -> tuple[_Proposals, float]:
     """The proposals with most weight, and how probable it is that nothing is missing."""
     rows = _rows(started, proposals, model.info.sequence)
     n, k = rows.shape[:2]

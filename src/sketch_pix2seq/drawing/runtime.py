@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import ModelError
 from sketch_pix2seq.model.folder import DECODER, ENCODER, FLOW, START, WEIGHTS, ModelInfo, read_info
-from sketch_pix2seq.sequence import PEN_DOWN, PEN_UP
+from sketch_pix2seq.sequence import FRAME, PEN_DOWN, PEN_UP
 from sketch_pix2seq.sketch import FloatArray
 
 if TYPE_CHECKING:
@@ -115,6 +115,10 @@ class Runtime(Protocol):
         """The flow over codes; see `model.flow.Flow.forward`. Raises ModelError for a model without one."""
         ...
 
+    def finished(self, category: NDArray[np.int64], partial: FloatArray) -> FloatArray:
+        """How probable it is ``(n,)`` that nothing is missing in drawings with these codes ``(n, z)``, by the flow."""
+        ...
+
     def workers(self, drawings: int) -> Sequence[Runtime]:
         """What draws so many fastest: a runtime for each of several threads, or itself alone."""
         ...
@@ -167,7 +171,14 @@ class OnnxRuntime:
         self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
     ) -> FloatArray:
         feed = {"x": x, "t": t, "category": category, "partial": partial, "started": started}
-        out: FloatArray = self._session(FLOW).run(None, feed)[0]
+        out: FloatArray = self._session(FLOW).run(["velocity"], feed)[0]
+        return out
+
+    def finished(self, category: NDArray[np.int64], partial: FloatArray) -> FloatArray:
+        n, z = partial.shape
+        zero = np.zeros((n, 1), np.float32)
+        feed = {"x": np.zeros((n, z + FRAME), np.float32), "t": zero, "started": zero}
+        out: FloatArray = self._session(FLOW).run(["finished"], feed | {"category": category, "partial": partial})[0]
         return out
 
     def workers(self, drawings: int) -> Sequence[Runtime]:
@@ -240,9 +251,17 @@ class TorchRuntime:
     def velocity(
         self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
     ) -> FloatArray:
+        arguments = (self._tensor(v) for v in (x, t, category, partial, started))
+        return self._numpy(self._call(self._known_flow(), *arguments))
+
+    def finished(self, category: NDArray[np.int64], partial: FloatArray) -> FloatArray:
+        odds = self._call(self._known_flow().finished, self._tensor(category), self._tensor(partial))
+        return self._numpy(odds.sigmoid())
+
+    def _known_flow(self) -> Flow:
         if self._flow is None:
             raise ModelError("this model has no flow, which drawing without a picture needs; `sketch-pix2seq train`")
-        return self._numpy(self._call(self._flow, *(self._tensor(v) for v in (x, t, category, partial, started))))
+        return self._flow
 
     def workers(self, drawings: int) -> Sequence[Runtime]:
         return [self]  # PyTorch's own threads share the products

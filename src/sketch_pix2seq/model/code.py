@@ -31,7 +31,7 @@ class UnitCode(nn.Module):
         """Features ``(n, f)`` -> codes ``(n, z)``, float32."""
         projected = F.linear(features, F.normalize(self.weight, dim=1)).float()
         mean, variance = self.get_buffer("mean"), self.get_buffer("variance")
-        if self.training:
+        if self.training and self.weight.requires_grad:  # a frozen encoder keeps its codes
             with torch.no_grad():
                 batches = self.get_buffer("batches")
                 batches += 1

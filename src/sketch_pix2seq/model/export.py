@@ -162,7 +162,8 @@ def write_flow(folder: str | Path, flow: Flow, record: Mapping[str, Any]) -> Non
     with writing_folder(folder) as part:
         weights = {k: v.half().contiguous() for k, v in flow.state_dict().items()}
         save_file(weights, part / FLOW_WEIGHTS, about)
-        save_graph(flow, example, ["x", "t", "category", "partial", "started"], ["velocity"], part / FLOW)
+        names = ["x", "t", "category", "partial", "started"]
+        save_graph(_Flow(flow), example, names, ["velocity", "finished"], part / FLOW)
         share_weights(part / FLOW, part / FLOW_WEIGHTS)
 
 
@@ -179,6 +180,16 @@ def load_flow(folder: str | Path, info: ModelInfo) -> Flow:
     except (SafetensorError, RuntimeError, OSError, KeyError, ValueError) as error:
         raise ModelError(f"{path}: not a flow of this model ({str(error).splitlines()[0]})") from error
     return flow.eval()
+
+
+class _Flow(nn.Module):
+    def __init__(self, flow: Flow) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, x: Tensor, t: Tensor, category: Tensor, partial: Tensor, started: Tensor) -> tuple[Tensor, ...]:
+        velocity = self.flow(x, t, category, partial, started)
+        return velocity, torch.sigmoid(self.flow.finished(category, partial))
 
 
 def save_graph(

@@ -3,6 +3,8 @@
 For completion it gives, behind the code, where the started strokes lie in the whole drawing: the started strokes are
 encoded in their own bounds, since those of the whole are not known.
 
+Beside the codes it knows how probable it is that nothing is missing in the strokes that are there.
+
 Flow matching (Lipman et al. 2023) on the straight path x_t = (1 - t) x + t eps of rectified flow (Liu et al. 2023): the
 network predicts v = eps - x, and codes are drawn by integrating from t = 1, noise, to t = 0. `drawing.flow` does so.
 """
@@ -38,6 +40,7 @@ class Flow(nn.Module):
         self.out = nn.Linear(width, z_size + FRAME)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
+        self.whole = nn.Sequential(nn.Linear(z_size + told, width), nn.SiLU(), nn.Dropout(0.3), nn.Linear(width, 1))
         self.register_buffer("frequencies", torch.exp(torch.linspace(0, 6.9, _FREQUENCIES)), persistent=False)
 
     def forward(self, x: Tensor, t: Tensor, category: Tensor, partial: Tensor, started: Tensor) -> Tensor:
@@ -54,6 +57,11 @@ class Flow(nn.Module):
             h = block(h, told)
         out: Tensor = self.out(self.norm(h))
         return out
+
+    def finished(self, category: Tensor, partial: Tensor) -> Tensor:
+        """Log odds ``(n,)`` that nothing is missing in drawings with the codes ``partial`` ``(n, z)``."""
+        odds: Tensor = self.whole(torch.cat([partial, self.category(category)], dim=1))
+        return odds[:, 0]
 
 
 class _Block(nn.Module):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sketch_pix2seq.data.batches import AugmentSettings, BatchSettings, collate, usable
 from sketch_pix2seq.data.store import Points, SketchSet, Split
@@ -44,7 +45,10 @@ _STARTED, _ALL_OF_IT = 0.3, 0.15
 """Share of the codes that come with the strokes that are there; of these, share in which nothing is missing."""
 _UNTOLD = 0.15
 """Share of the codes whose category is not told, for guidance."""
-
+_FINISHED = 0.1
+"""Weight of the loss of what is finished."""
+_BEGINNINGS = 3.4
+"""Started drawings for each finished one that completion is asked of, as what is finished takes them to be."""
 _AT_ONCE = 256
 """Sketches encoded together."""
 
@@ -225,6 +229,17 @@ def flow_loss(flow: Flow, codes: tuple[Tensor, Tensor, Tensor, Tensor], generato
     return loss
 
 
+def finished_loss(flow: Flow, codes: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
+    """Cross-entropy ``(n,)`` of what the flow says of wholes and of beginnings, which now and then are all of it."""
+    whole, partial, _, category = codes
+    category = torch.where(torch.rand(len(whole)) < 0.5, category, flow.unknown)
+    all_of_it = ((whole - partial).abs().amax(dim=1) < 1e-3).float()
+    of_whole, of_partial = (flow.finished(category, code).float() for code in (whole, partial))
+    wrong = F.binary_cross_entropy_with_logits(of_partial, all_of_it, reduction="none")
+    loss: Tensor = F.softplus(-of_whole) + _BEGINNINGS * wrong
+    return loss
+
+
 def train_flow(
     network: Network,
     data: Path,
@@ -298,9 +313,11 @@ def train_flow(
             flow.train()
             chosen = np.random.default_rng([settings.seed, step]).integers(0, len(train.category), settings.batch)
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                loss = flow_loss(flow, _tensors(train, chosen), None).mean()
+                tensors = _tensors(train, chosen)
+                loss = flow_loss(flow, tensors, None).mean()
+                whole = finished_loss(flow, tensors).mean()
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            (loss + _FINISHED * whole).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(flow.parameters(), 1.0)
             optimiser.step()
             average_weights(average, flow, settings.average, step)

@@ -28,7 +28,7 @@ export interface Completion {
   readonly drawing: Drawing;
   /** How many of its strokes are the started ones. */
   readonly started: number;
-  /** How probable it is, to the decoder, that nothing is missing in what is there. */
+  /** How probable it is that nothing is missing in what is there: to the flow, or to a decoder without an encoder. */
   readonly finished: number;
 }
 
@@ -44,6 +44,8 @@ interface Proposals {
   readonly wholes: readonly Whole[];
   readonly level: number;
   readonly category: number;
+  /** How probable it is that nothing is missing; null where the decoder is asked. */
+  readonly finished: number | null;
 }
 
 /** Continue a started drawing in `samples` ways, the likeliest first, in the started drawing's own coordinates. */
@@ -71,7 +73,8 @@ export async function complete(
     category: new Int32Array(n).fill(proposals.category),
   });
   const { densities, before } = await prefill(runtime, begun, withEnd(rows, n, k), n, turn);
-  const { order, finished } = weighed(densities, proposals.wholes, k);
+  const { order, ends } = weighed(densities, proposals.wholes, k);
+  const finished = proposals.finished ?? ends;
 
   const kept = Array.from({ length: samples }, (_, sample) => order[sample % n]!);
   const given = selectRows(rows, k * ROW, kept);
@@ -99,7 +102,9 @@ async function fromFlow(
   const [partial] = await model.encode([started], turn);
   const given = { category: new Int32Array(n).fill(category), partial: partial! };
   const { codes, frames } = await sampleCodes(runtime, given, drawingSeeds(seed, n), settings.guidance, { turn });
-  return { codes, wholes: frames.map((frame) => wholeOf(own, frame)), level: LEVEL, category };
+  const [finished] = await runtime.finished(Int32Array.of(category), partial!);
+  const wholes = frames.map((frame) => wholeOf(own, frame));
+  return { codes, wholes, level: LEVEL, category, finished: finished! };
 }
 
 /** For a decoder without a code: several frames. */
@@ -116,7 +121,7 @@ function framed(model: Model, own: Whole): Proposals {
     ),
   ];
   const { zSize } = model.runtime.info;
-  return { codes: wholes.map(() => new Float32Array(zSize)), wholes, level: 0, category: model.unknown };
+  return { codes: wholes.map(() => new Float32Array(zSize)), wholes, level: 0, category: model.unknown, finished: null };
 }
 
 /** The whole in which strokes lie as a frame says: `whole_of` of `sequence.py`. */
@@ -176,12 +181,12 @@ function withEnd(rows: Float32Array, n: number, k: number): Float32Array {
   return all;
 }
 
-/** The proposals in the order of their weight, and how probable it is that nothing is missing. */
+/** The proposals in the order of their weight, and how probable it is to the decoder that the drawing ends there. */
 function weighed(
   densities: Float32Array,
   wholes: readonly Whole[],
   k: number,
-): { order: number[]; finished: number } {
+): { order: number[]; ends: number } {
   const each = 2 * (k + 1);
   const fits = wholes.map(({ side }, index) => {
     const own = densities.subarray(index * each, index * each + 2 * k);
@@ -192,10 +197,10 @@ function weighed(
   const weights = fits.map((fit) => (fit - highest) / Math.sqrt(Math.max(1, k)));
   const order = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
   const total = weights.reduce((sum, weight) => sum + Math.exp(weight), 0);
-  const finished = weights.reduce((sum, weight, index) => {
+  const ends = weights.reduce((sum, weight, index) => {
     return sum + (Math.exp(weight) / total) * Math.exp(densities[index * each + 2 * k + 1]!);
   }, 0);
-  return { order, finished };
+  return { order, ends };
 }
 
 /** The started strokes as they are, and what was drawn after them, in their coordinates. */

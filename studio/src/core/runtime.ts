@@ -104,6 +104,9 @@ export interface Runtime {
   /** Velocities `n * (z + FRAME)`. Throws for a model without a flow. */
   velocity(request: FlowRequest): Promise<Float32Array>;
 
+  /** How probable it is `n` that nothing is missing in drawings with the codes `n * z`, by the flow. */
+  finished(category: Int32Array, partial: Float32Array): Promise<Float32Array>;
+
   /** Logits `n * categories` of the classifier for ink `n * size * size` in 0..1. Throws where there is none. */
   classify(ink: Float32Array, n: number): Promise<Float32Array>;
 }

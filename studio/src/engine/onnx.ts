@@ -129,7 +129,19 @@ export class OnnxRuntime implements Runtime {
     };
   }
 
-  async velocity({ x, t, category, partial, started }: FlowRequest): Promise<Float32Array> {
+  async velocity(request: FlowRequest): Promise<Float32Array> {
+    return this.flow(request, "velocity");
+  }
+
+  async finished(category: Int32Array, partial: Float32Array): Promise<Float32Array> {
+    const n = category.length;
+    const none = new Float32Array(n);
+    const x = new Float32Array(n * (this.info.zSize + FRAME));
+    return this.flow({ x, t: none, category, partial, started: none }, "finished");
+  }
+
+  private async flow(request: FlowRequest, output: string): Promise<Float32Array> {
+    const { x, t, category, partial, started } = request;
     const n = category.length;
     const feeds: Feeds = {
       x: this.tensor(x, [n, this.info.zSize + FRAME]),
@@ -138,7 +150,7 @@ export class OnnxRuntime implements Runtime {
       partial: this.tensor(partial, [n, this.info.zSize]),
       started: this.tensor(started, [n, 1]),
     };
-    return numbersOf(await this.run(this.session("flow"), feeds), "velocity").data;
+    return numbersOf(await this.run(this.session("flow"), feeds), output).data;
   }
 
   async classify(ink: Float32Array, n: number): Promise<Float32Array> {
