@@ -19,8 +19,8 @@ from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "sketch_pix2seq"
 ROOMS = (
-    "telemetry", "errors", "machine", "categories", "sketch", "files", "listening", "sequence", "raster", "sheet",
-    "formats", "data", "model", "drawing", "training", "recipes", "evaluation", "study", "studio", "cli",
+    "telemetry", "errors", "plain", "machine", "categories", "sketch", "files", "listening", "sequence", "raster",
+    "sheet", "formats", "data", "model", "drawing", "training", "recipes", "evaluation", "study", "studio", "cli",
 )  # fmt: skip
 """From the lowest to the highest: a room imports only itself and those before it."""
 UPWARD = {("sketch", "formats"), ("sheet", "formats")}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sketch_pix2seq.telemetry import turn_off_telemetry
 
 turn_off_telemetry()
 
+TYPE_CHECKING = False  # typing's own would import much before the command line has taken care of Ctrl-C
 if TYPE_CHECKING:
     from sketch_pix2seq.drawing.pretrained import load_model
     from sketch_pix2seq.sketch import Sketch

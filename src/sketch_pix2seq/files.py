@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
-
-from safetensors import SafetensorError
 
 from sketch_pix2seq.errors import FileError
 
@@ -66,10 +65,18 @@ def replacing(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 part.unlink()
             raise
-    except (OSError, SafetensorError) as error:
+    except Exception as error:
+        if not is_refusal(error):
+            raise
         if not path.parent.is_dir():
             raise FileError(path, f"the folder {path.parent} does not exist") from None
         raise FileError(path, f"cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the system refused to read or write; safetensors, which need not be loaded, has an error of its own."""
+    safetensors = sys.modules.get("safetensors")
+    return isinstance(error, OSError) or (safetensors is not None and isinstance(error, safetensors.SafetensorError))
 
 
 def write_whole(path: str | Path, data: bytes) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.plain import check_ranges
 from sketch_pix2seq.sequence import mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
@@ -31,6 +32,9 @@ class RasterSpec:
     """Width of the line, in pixels."""
     margin: float = 1.5
     """Paper left free on each side of the longest side, in pixels."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, size=(8, 1024), line=(1, 64), margin=(0, (self.size - 2) / 2))
 
     @property
     def pixels_per_unit(self) -> float:

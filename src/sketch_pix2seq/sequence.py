@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.plain import check_ranges
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 Start = Literal["first", "centre"]
@@ -29,6 +30,9 @@ class SequenceSpec:
     """Where the pen is before the first row: the "centre" of the bounds, or on the "first" point, as in sketch-rnn."""
     scale: float = 1.0
     """Canvas units a unit of the model: the standard deviation of the training set's offsets."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, scale=(1e-6, 1e6))
 
 
 def rows_of(sketch: Sketch, spec: SequenceSpec) -> FloatArray:

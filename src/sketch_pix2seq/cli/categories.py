@@ -25,6 +25,6 @@ class Settings:
 def run(settings: Settings) -> None:
     """Print the names, with the numbers of training drawings where the model's record has them."""
     info = read_info(model_folder(settings.model))
-    counts = info.training.get("drawings", {})
+    counts = info.drawings
     width = max(map(len, info.categories), default=0)
     say("\n".join(f"{name:{width}}  {counts[name]:>7,}" if name in counts else name for name in info.categories))

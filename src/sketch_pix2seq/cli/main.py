@@ -9,20 +9,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, suppress
-from dataclasses import MISSING, fields, is_dataclass, replace
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
-from sketch_pix2seq import __version__
+from sketch_pix2seq import __version__, plain
 from sketch_pix2seq.errors import FormatError, SettingsError, SketchError
 from sketch_pix2seq.files import open_to_read
 
 PROGRAM = "sketch-pix2seq"
+
+T = TypeVar("T")
 
 COMMANDS = {
     "studio": "draw in the browser, and the model draws with you",
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except BaseException as error:
             if interrupted() or isinstance(error, KeyboardInterrupt):
                 _say("stopped")
+                exec(
+                    ""
+                )  # Python ends by SIGINT, whatever is raised now, where the last code compiled from text was cut
                 raise SystemExit(130) from None
             if isinstance(error, BrokenPipeError):
                 raise SystemExit(0) from None
@@ -237,6 +241,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
                 raise yaml.YAMLError("it refers to another part by *NAME, which settings cannot")
             return super().compose_node(parent, index)
 
+    # YAML 1.1 reads 1e-3, which has no point, as text.
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
     with open_to_read(path) as file:
         text = file.read(_LONGEST_CONFIG + 1)
     if len(text) > _LONGEST_CONFIG:
@@ -260,60 +266,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
-    """A settings dataclass with some fields replaced, nested ones too; keys may be written with - or _."""
-    hints = get_type_hints(type(settings))
-    known = {f.name for f in fields(settings)}
-    changes: dict[str, Any] = {}
-    for key, value in values.items():
-        name = str(key).replace("-", "_")
-        if name not in known:
-            raise FormatError(where, f"no setting {key!r:.80}; there are {', '.join(sorted(known))}")
-        now = getattr(settings, name)
-        if is_dataclass(now):
-            if not isinstance(value, dict):
-                raise FormatError(where, f"{key} must hold settings of its own")
-            changes[name] = overlaid(now, value, where)
-            continue
-        try:
-            changes[name] = _typed(value, hints[name])
-        except ValueError as error:
-            raise FormatError(where, f"{key}: {value!r:.80} will not do; {error}") from None
-    return replace(settings, **changes)
+def overlaid(settings: T, values: dict[str, Any], where: str | Path) -> T:
+    """A settings dataclass with some fields replaced, nested ones too; keys may be written with - or _.
 
-
-def _typed(value: Any, hint: Any) -> Any:
-    """A value from YAML as the type of a setting. Raises ValueError that says what is needed."""
-    options = get_args(hint)
-    if get_origin(hint) in (Union, UnionType):
-        for option in options:
-            with suppress(ValueError):
-                return _typed(value, option)
-        raise ValueError(f"{' or '.join(_NEEDED.get(option, str(option)) for option in options)} is needed")
-    if get_origin(hint) is Literal:
-        if value in options:
-            return value
-        raise ValueError(f"one of {', '.join(map(str, options))} is needed")
-    if get_origin(hint) is tuple:
-        return tuple(_typed(item, options[0]) for item in (value if isinstance(value, list) else [value]))
-    if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        with suppress(ValueError, OverflowError):
-            return float(value)  # YAML 1.1 reads 1e-3, which has no point, as text
-    elif hint is Path and isinstance(value, str):
-        return Path(value)
-    elif type(value) is hint:
-        return value
-    raise ValueError(f"{_NEEDED.get(hint, str(hint))} is needed")
-
-
-_NEEDED = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    NoneType: "null",
-    str: "text",
-    Path: "a path",
-}
+    Raises FormatError for what is no setting or not of its type, SettingsError for values that exclude each other.
+    """
+    try:
+        return plain.overlaid(settings, values)
+    except ValueError as error:
+        raise FormatError(where, str(error)) from None
 
 
 def _overview() -> str:

@@ -18,13 +18,22 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from sketch_pix2seq.errors import FormatError, ModelError
-from sketch_pix2seq.files import write_whole
+from sketch_pix2seq.errors import FileError, FormatError, ModelError
+from sketch_pix2seq.files import open_to_read, write_whole
+from sketch_pix2seq.plain import typed
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 DrawnBy: TypeAlias = Literal["people", "model"]
 _CODE_UNITS = 32
 """Stored steps a unit of a code."""
+_TYPES = {
+    "places": np.float16,
+    "category_ids": np.uint16,
+    "codes": np.int8,
+    "points": np.int16,
+    "stroke_starts": np.uint32,
+    "sketch_starts": np.uint32,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +72,22 @@ class Atlas:
     def load(cls, path: str | Path) -> Atlas:
         """Read one. Raises ModelError where there is none, FormatError for anything else in its place."""
         try:
+            open_to_read(path).close()
             with safe_open(path, "np") as file:
                 return cls._read({name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118
-        except FileNotFoundError as error:
-            raise ModelError(f"{path}: no such file; `sketch-pix2seq export map MODEL` makes one") from error
-        except (SafetensorError, OSError, ValueError, KeyError, IndexError) as error:
+        except FileError as error:
+            raise ModelError(f"{error}; `sketch-pix2seq export map MODEL` makes one") from error
+        except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
             raise FormatError(path, f"not a map that `sketch-pix2seq export map` made ({error})") from error
 
     @classmethod
     def _read(cls, arrays: dict[str, NDArray[Any]], about: Mapping[str, str]) -> Atlas:
-        categories = tuple(map(str, json.loads(about["categories"])))
+        categories = typed(json.loads(about["categories"]), tuple[str, ...])
+        if about["drawn_by"] not in get_args(DrawnBy):
+            raise ValueError("it does not say who drew it")
+        _check(arrays, len(categories))
         ids, places, codes = arrays["category_ids"], arrays["places"], arrays["codes"]
         drawn_by, starts = about["drawn_by"], arrays["sketch_starts"].astype(np.int64)
-        if drawn_by not in get_args(DrawnBy):
-            raise ValueError("it does not say who drew it")
-        if not (len(ids) == len(codes) == len(starts) - 1 and places.shape == (len(ids), 2) and ids.size):
-            raise ValueError("its arrays do not fit each other")
         strokes = np.split(arrays["points"].astype(np.float32), arrays["stroke_starts"].astype(np.int64)[1:-1])
         drawings = tuple(
             Sketch(tuple(strokes[begin:end]), categories[category])
@@ -93,6 +102,33 @@ class Atlas:
             cast(DrawnBy, drawn_by),
             about.get("made_from", ""),
         )
+
+
+def _check(arrays: Mapping[str, NDArray[Any]], categories: int) -> None:
+    """Raise ValueError where the arrays of a map are not of their types, do not fit each other or leave their range."""
+    found = {name: array.dtype for name, array in arrays.items()}
+    if found != _TYPES:
+        raise ValueError(f"its arrays are {', '.join(f'{k} ({v})' for k, v in found.items())}"[:200])
+    ids, places, points = arrays["category_ids"], arrays["places"], arrays["points"]
+    n = len(ids) if ids.ndim == 1 else 0
+    if not n or places.shape != (n, 2) or points.shape[1:] != (2,):
+        raise ValueError("its arrays do not fit each other")
+    if arrays["codes"].shape[:-1] != (n,):
+        raise ValueError("its codes do not fit its drawings")
+    strokes = arrays["stroke_starts"]
+    for name, starts, parts, end in (
+        ("stroke", strokes, None, len(points)),
+        ("sketch", arrays["sketch_starts"], n, len(strokes) - 1),
+    ):
+        steps = np.diff(starts.astype(np.int64)) if starts.ndim == 1 else np.zeros(0)
+        if not len(steps) or len(steps) != (parts or len(steps)) or starts[0] != 0 or starts[-1] != end:
+            raise ValueError(f"its {name}_starts do not fit what they are the starts of")
+        if (steps < 1).any():
+            raise ValueError(f"its {name}_starts do not rise")
+    if ids.max() >= categories:
+        raise ValueError(f"it has no category {ids.max()}")
+    if not ((places >= 0) & (places <= 1)).all():
+        raise ValueError("a place is not in 0 to 1")
 
 
 def _ordered(file: bytes) -> bytes:

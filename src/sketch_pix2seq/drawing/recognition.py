@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.interface import check_classifier
 from sketch_pix2seq.errors import ModelError
-from sketch_pix2seq.model.folder import from_plain
+from sketch_pix2seq.model.untrusted import check_graph
+from sketch_pix2seq.plain import from_plain, typed
 from sketch_pix2seq.raster import RasterSpec, ink_of
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
@@ -38,14 +40,16 @@ class Classifier:
         self.path = Path(path)
         if not self.path.is_file():
             raise ModelError(f"{path}: no such file; `sketch-pix2seq train-classifier` makes a classifier")
+        check_graph(self.path, None)
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             about = json.loads(self._session.get_modelmeta().custom_metadata_map[METADATA])
-            self.categories: tuple[str, ...] = tuple(about["categories"])
+            self.categories: tuple[str, ...] = typed(about["categories"], tuple[str, ...])
             self.raster = from_plain(RasterSpec, about["raster"])
-            self.record: Mapping[str, Any] = about["record"]
+            self.record: Mapping[str, Any] = typed(about["record"], Mapping[str, Any])
+            check_classifier(self._session, self.raster.size, len(self.categories))
         except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ModelError(
@@ -54,8 +58,8 @@ class Classifier:
 
     def describe(self) -> str:
         """In a few words: categories, size, and what it is worth."""
-        accuracy = self.record.get("accuracy")
-        worth = "" if accuracy is None else f", {accuracy:.1%} of its {self.record.get('split', 'test')} sketches right"
+        accuracy, split = self.record.get("accuracy"), self.record.get("split", "test")
+        worth = f", {accuracy:.1%} of its {split} sketches right" if isinstance(accuracy, float) else ""
         return f"{self.path.name}, {len(self.categories)} categories, {self.raster.size} x {self.raster.size}{worth}"
 
     def look(self, sketches: Sequence[Sketch]) -> tuple[FloatArray, FloatArray]:
@@ -67,10 +71,16 @@ class Classifier:
         parts = []
         for begin in range(0, len(ink), _AT_ONCE):
             part = ink[begin : begin + _AT_ONCE].astype(np.float32) / np.float32(255)
-            parts.append(self._session.run(["logits", "features"], {"ink": part}))
+            try:
+                parts.append(self._session.run(["logits", "features"], {"ink": part}))
+            except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
+                raise ModelError(f"{self.path}: cannot be computed ({str(error).splitlines()[0]:.300})") from error
         if not parts:
             raise ModelError("there is no sketch to recognise")
-        return np.concatenate([logits for logits, _ in parts]), np.concatenate([features for _, features in parts])
+        logits, features = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        if logits.shape != (len(ink), len(self.categories)) or not np.isfinite(logits).all():
+            raise ModelError(f"{self.path}: gives numbers that are not finite, or too few; it is damaged")
+        return logits, features
 
 
 def load_classifier(classifier: str | Path = _BUNDLED) -> Classifier:

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch_pix2seq.drawing.interface import check_session
 from sketch_pix2seq.errors import ModelError
-from sketch_pix2seq.model.folder import DECODER, ENCODER, FLOW, START, WEIGHTS, ModelInfo, read_info
-from sketch_pix2seq.sequence import FRAME, PEN_DOWN, PEN_UP
+        out: FloatArray = self._run(FLOW, feed, "velocity")[0]
+        self._check(FLOW, out, x.shape)
+        return out
+
+    def finished(self, category: NDArray[np.int64], partial: FloatArray) -> FloatArray:
+        n, z = partial.shape
+        zero = np.zeros((n, 1), np.float32)
+        feed = {"x": np.zeros((n, z + FRAME), np.float32), "t": zero, "started": zero}
+        out: FloatArray = self._run(FLOW, feed | {"category": category, "partial": partial}, "finished")[0]
+        self._check(FLOW, out, (n,))
 from sketch_pix2seq.sketch import FloatArray
 
 if TYPE_CHECKING:
@@ -138,6 +147,7 @@ class OnnxRuntime:
         self.info = read_info(folder)
         self._folder, self._threads = Path(folder), threads or os.cpu_count() or 1
         self._sessions: dict[str, Any] = {}
+        self._checked: set[str] = set()
 
     def encode(self, ink: FloatArray) -> Posterior:
         return self._encoded({"ink": ink})
@@ -146,7 +156,8 @@ class OnnxRuntime:
         return self._encoded({"rows": rows, "lengths": lengths})
 
     def _encoded(self, feed: dict[str, NDArray[Any]]) -> Posterior:
-        mean, *rest = self._session(ENCODER).run(None, feed)
+        mean, *rest = self._run(ENCODER, feed)
+        self._check(ENCODER, mean, (len(mean), self.info.model.z_size))
         return Posterior(mean, rest[0] if rest else None)
 
     def start(self, code: FloatArray, told: Told) -> DrawingState:
@@ -154,7 +165,7 @@ class OnnxRuntime:
         wanted = {value.name for value in session.get_inputs()}
         given = {"code": code, "level": told.level, "category": told.category, "picture": told.picture}
         names = [output.name for output in session.get_outputs()]
-        values = session.run(None, {name: value for name, value in given.items() if name in wanted})
+        values = self._run(START, {name: value for name, value in given.items() if name in wanted})
         fixed = sum(name.startswith("fixed_") for name in names)
         return DrawingState(tuple(values[:fixed]), tuple(values[fixed:]))
 
@@ -164,13 +175,15 @@ class OnnxRuntime:
         feed = {"row": rows, "given": given, "chance": chance, "control": control}
         feed.update({f"fixed_{i}": x for i, x in enumerate(state.fixed)})
         feed.update({f"state_{i}": x for i, x in enumerate(state.moving)})
-        row, density, *moving = self._session(DECODER).run(None, feed)
+        row, density, *moving = self._run(DECODER, feed)
+        self._check(DECODER, row, rows.shape)
         return Rows(row, density), DrawingState(state.fixed, tuple(moving))
 
     def velocity(
         self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
     ) -> FloatArray:
         feed = {"x": x, "t": t, "category": category, "partial": partial, "started": started}
+<<<<<<< HEAD
         out: FloatArray = self._session(FLOW).run(["velocity"], feed)[0]
         return out
 
@@ -179,12 +192,28 @@ class OnnxRuntime:
         zero = np.zeros((n, 1), np.float32)
         feed = {"x": np.zeros((n, z + FRAME), np.float32), "t": zero, "started": zero}
         out: FloatArray = self._session(FLOW).run(["finished"], feed | {"category": category, "partial": partial})[0]
+=======
+        out: FloatArray = self._run(FLOW, feed)[0]
+        self._check(FLOW, out, x.shape)
+>>>>>>> robust
         return out
 
     def workers(self, drawings: int) -> Sequence[Runtime]:
         for name in (START, DECODER):
             self._session(name)  # opened once, whichever thread comes first
         return [self] * max(1, min(self._threads, drawings // _FEWEST))
+
+    def _run(self, name: str, feed: dict[str, NDArray[Any]], *outputs: str) -> list[NDArray[Any]]:
+        session = self._session(name)
+        try:
+            values: list[NDArray[Any]] = session.run(outputs or None, feed)
+        except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
+            raise ModelError(f"{self._folder / name}: cannot be computed ({_reason(error)})") from error
+        return values
+
+    def _check(self, name: str, values: FloatArray, shape: tuple[int, ...]) -> None:
+        if values.shape != shape or not np.isfinite(values).all():
+            raise ModelError(f"{self._folder / name}: gives numbers that are not finite, or too few; it is damaged")
 
     def _session(self, name: str) -> Any:
         if name not in self._sessions:
@@ -193,22 +222,27 @@ class OnnxRuntime:
             path = self._folder / name
             if not path.is_file():
                 raise ModelError(_missing(path))
+            weights = FLOW_WEIGHTS if name == FLOW else WEIGHTS
+            check_graph(path, weights)
+            if weights not in self._checked:
+                check_weights(self._folder / weights)
+                self._checked.add(weights)
             options = onnxruntime.SessionOptions()
             # Rows follow one another: threads draw beside each other rather than share the small work of one row.
             options.intra_op_num_threads = 1 if name == DECODER else self._threads
             options.log_severity_level = 4  # what goes wrong is raised, and said once
             try:
-                self._sessions[name] = onnxruntime.InferenceSession(
-                    str(path), options, providers=["CPUExecutionProvider"]
-                )
+                session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             except Exception as error:  # ONNX Runtime raises bare exceptions of its own extension module
-                weights = self._folder / WEIGHTS
-                if not weights.is_file():
-                    raise ModelError(f"{weights}: no such file; the model folder is incomplete") from error
-                reason = str(error).splitlines()[0].rsplit(" : ", 1)[-1]
                 raise ModelError(
-                    f"{path}: not a graph that ONNX Runtime can load, or {WEIGHTS} beside it is another's ({reason})"
+                    f"{path}: not a graph that ONNX Runtime can load, or {weights} beside it is another's "
+                    f"({_reason(error)})"
                 ) from error
+            try:
+                check_session(session, name, self.info, self._session(START) if name == DECODER else None)
+            except ValueError as error:
+                raise ModelError(f"{path}: does not fit {CONFIG} or the other graphs ({error})") from error
+            self._sessions[name] = session
         return self._sessions[name]
 
 
@@ -281,6 +315,10 @@ class TorchRuntime:
     def _numpy(self, tensor: Any) -> FloatArray:
         array: FloatArray = tensor.float().cpu().numpy()
         return array
+
+
+def _reason(error: Exception) -> str:
+    return f"{(str(error).splitlines() or [type(error).__name__])[0].rsplit(' : ', 1)[-1]:.300}"
 
 
 def _missing(path: Path) -> str:

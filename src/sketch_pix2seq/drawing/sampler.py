@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.constants import SAMPLER
+from sketch_pix2seq.drawing.interface import CHANCES
 from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, start_rows
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.model.folder import ModelInfo
@@ -28,8 +29,6 @@ from sketch_pix2seq.raster import render_fitted, shades_of
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, SequenceSpec, mixed, uniform
 from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray, Sketch
 
-CHANCES = 4
-"""Uniform numbers a row; see `model.sampling`."""
 MOST_CHANCE = 1 - 2.0**-24
 """The largest of them: a larger one is 1 in float32, and 1 is no chance."""
 BETA: float = SAMPLER["beta"]

@@ -23,7 +23,7 @@ import numpy as np
 from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.errors import DataError, FileError, FormatError, SettingsError
 from sketch_pix2seq.files import write_whole
-from sketch_pix2seq.model.folder import from_plain
+from sketch_pix2seq.plain import from_plain
 from sketch_pix2seq.recipes.catalogue import load_recipe
 from sketch_pix2seq.training.settings import TrainSettings
 
@@ -208,17 +208,12 @@ def load_plan(out: Path) -> Plan:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("version", None) != _VERSION:
             raise ValueError(f"not of version {_VERSION}")
-        values["settings"] = from_plain(ReproduceSettings, values["settings"])
-        values["experiments"] = tuple(
-            Experiment(**{**each, "categories": tuple(each["categories"])}) for each in values["experiments"]
-        )
-        values["speeds"] = {recipe: Speed(**speed) for recipe, speed in values["speeds"].items()}
-        return Plan(**values)
+        return from_plain(Plan, values)
     except FileNotFoundError as error:
         raise FileError(
             out, f"no reproduction there (it has no {PLAN}); `sketch-pix2seq reproduce` makes one"
         ) from error
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise FormatError(path, f"not the plan of a reproduction ({error}); give another --out") from error
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -29,7 +29,6 @@ from sketch_pix2seq.model.folder import (
     START,
     WEIGHTS,
     ModelInfo,
-    from_plain,
     read_info,
     writing_folder,
 )
@@ -37,6 +36,8 @@ from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.model.sampling import CHANCES
 from sketch_pix2seq.model.settings import FlowSettings
 from sketch_pix2seq.model.stored import LARGE, share_weights
+from sketch_pix2seq.model.untrusted import Shapes, check_weights
+from sketch_pix2seq.plain import from_plain
 from sketch_pix2seq.sequence import FRAME
 
 
@@ -70,18 +71,31 @@ def load_network(folder: str | Path) -> tuple[Network, ModelInfo]:
     Raises ModelError where weights are missing or do not fit the configuration.
     """
     info = read_info(folder)
-    path = Path(folder) / WEIGHTS
-    network = Network(info.model, info.sequence, len(info.categories))
+
+    def make() -> Network:
+        return Network(info.model, info.sequence, len(info.categories))
+
+    return _loaded(make, Path(folder) / WEIGHTS), info
+
+
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
+def _loaded(make: Callable[[], _Module], path: Path) -> _Module:
+    """A module with the weights of a file, in float32. Nothing is allocated before they are known to fit."""
+    check_weights(path, shapes_of(make))
+    module = make()
     try:
-        weights = load_file(path)
-        network.load_state_dict({name: value.float() for name, value in weights.items()})
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file; the model folder is incomplete") from error
+        module.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     except (SafetensorError, RuntimeError, OSError) as error:
-        raise ModelError(
-            f"{path}: the weights do not fit the folder's config.json ({str(error).splitlines()[0]})"
-        ) from error
-    return network.eval(), info
+        raise ModelError(f"{path}: not the weights of this model ({str(error).splitlines()[0]})") from error
+    return module.eval()
+
+
+def shapes_of(make: Callable[[], nn.Module]) -> Shapes:
+    """Shapes of a module's weights, without making any."""
+    with torch.device("meta"):
+        return {name: tuple(value.shape) for name, value in make().state_dict().items()}
 
 
 class _Encode(nn.Module):
@@ -170,16 +184,13 @@ def write_flow(folder: str | Path, flow: Flow, record: Mapping[str, Any]) -> Non
 def load_flow(folder: str | Path, info: ModelInfo) -> Flow:
     """The flow of a model folder, in float32. Raises ModelError where it is missing or does not fit the folder."""
     path = Path(folder) / FLOW_WEIGHTS
+    check_weights(path)
     try:
         with safe_open(path, "pt") as file:
             settings = from_plain(FlowSettings, json.loads((file.metadata() or {})["settings"]))
-        flow = Flow(info.model.z_size, len(info.categories), settings)
-        flow.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file; the model has no flow over codes") from error
-    except (SafetensorError, RuntimeError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a flow of this model ({str(error).splitlines()[0]})") from error
-    return flow.eval()
+    return _loaded(lambda: Flow(info.model.z_size, len(info.categories), settings), path)
 
 
 class _Flow(nn.Module):

@@ -15,15 +15,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 from safetensors import SafetensorError
 
 from sketch_pix2seq import files
-from sketch_pix2seq.errors import FileError, ModelError
+from sketch_pix2seq.errors import FileError, ModelError, SettingsError
 from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.plain import from_plain
 from sketch_pix2seq.sequence import SequenceSpec
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -36,8 +37,9 @@ RUN_MODEL = "model"
 CHECKPOINT = "checkpoint.safetensors"
 """What a run goes on from; beside the model folder."""
 VERSION = 2
-
-T = TypeVar("T")
+_LONGEST_CONFIG = 4 << 20
+_MOST_CATEGORIES = 10_000
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,23 @@ class ModelInfo:
     """The network's settings, the renderer's specification among them."""
     sequence: SequenceSpec
     """How points became rows."""
-    categories: tuple[str, ...] = ()
+    categories: tuple[str, ...]
     """What it was trained on."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """The training record: steps, seconds, machine, losses, settings."""
+
+    def __post_init__(self) -> None:
+        if len(self.categories) > _MOST_CATEGORIES or max(map(len, self.categories), default=0) > _LONGEST_NAME:
+            raise SettingsError(
+                f"a model has at most {_MOST_CATEGORIES:,} categories, whose names have at most {_LONGEST_NAME} letters"
+            )
+
+    @property
+    def drawings(self) -> dict[str, int]:
+        """Training drawings of each category, as far as the record tells."""
+        found = self.training.get("drawings")
+        counts = found.items() if isinstance(found, Mapping) else ()
+        return {name: count for name, count in counts if isinstance(count, int)}
 
     def save(self, folder: Path) -> None:
         """Write ``config.json``."""
@@ -79,34 +94,20 @@ def writing_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def read_info(folder: str | Path) -> ModelInfo:
-    """Read ``config.json``. Raises ModelError where it is missing or of another make."""
+    """Read ``config.json``, every value checked. Raises ModelError where it is missing or of another make."""
     path = Path(folder) / CONFIG
+    if not path.exists():
+        raise ModelError(f"{folder}: no model folder (it has no {CONFIG}); `sketch-pix2seq train` writes one")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{folder}: no model folder (it has no {CONFIG}); `sketch-pix2seq train` writes one"
-        ) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read as a model's configuration ({error})") from error
-    if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise ModelError(f"{path}: not a model folder of version {VERSION}")
-    try:
-        return ModelInfo(
-            from_plain(ModelSettings, content["model"]),
-            from_plain(SequenceSpec, content["sequence"]),
-            tuple(content["categories"]),
-            content["training"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: not a model folder of version {VERSION} ({error})") from error
-
-
-def from_plain(kind: type[T], values: Mapping[str, Any]) -> T:
-    """A dataclass from plain JSON or YAML values, nested ones included. Raises ValueError naming an unknown field."""
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-    hints = get_type_hints(kind)
-    return kind(**{k: from_plain(hints[k], v) if is_dataclass(hints[k]) else v for k, v in values.items()})
+        with files.open_to_read(path) as file:
+            text = file.read(_LONGEST_CONFIG + 1)
+        if len(text) > _LONGEST_CONFIG:
+            raise ValueError(f"it is longer than {_LONGEST_CONFIG >> 20} MB")
+        content = json.loads(text)
+        if not isinstance(content, dict) or content.pop("version", None) != VERSION:
+            raise ValueError("it is of another version")
+        return from_plain(ModelInfo, content)
+    except FileError as error:
+        raise ModelError(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not the configuration of a model folder of version {VERSION} ({error})") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,8 @@ def _weights(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, FloatA
 
 def _longest(info: ModelInfo) -> int:
     """Rows of the longest drawing that a model learned from, as far as its record tells."""
+    found: Any = info.training.get("max_points")
     record: Any = info.training
-    found = record.get("max_points") or record.get("settings", {}).get("batch", {}).get("max_points")
-    return found if isinstance(found, int) else 250
+    for name in ("settings", "batch", "max_points") if found is None else ():
+        record = found = record.get(name) if isinstance(record, Mapping) else None
+    return found if isinstance(found, int) and 0 < found <= 1_000_000 else 250

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sketch_pix2seq.errors import SettingsError
+from sketch_pix2seq.plain import check_ranges
 from sketch_pix2seq.raster import RasterSpec
 from sketch_pix2seq.sequence import Start
 
@@ -69,6 +70,9 @@ class ModelSettings:
     """How ink is drawn for the encoder."""
 
     def __post_init__(self) -> None:
+        check_ranges(self, z_size=(0, 4096), category_size=(0, 4096), mixtures=(1, 1024))
+        sizes = ("encoder_size", "decoder_size", "hyper_size", "hyper_embedding", "canvas_channels")
+        check_ranges(self, **dict.fromkeys(sizes, (1, 8192)))
         if self.encoder == "none" and (self.z_size or self.canvas or self.sample_z or self.unit_code or self.noise):
             raise SettingsError(
                 'encoder "none" has no code: it needs z_size 0, noise 0, and no sample_z, unit_code, canvas'
@@ -112,5 +116,6 @@ class FlowSettings:
     """Share of the hidden values that is left out in training."""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.blocks) < 1 or not 0 <= self.dropout < 1:
-            raise SettingsError("width and blocks must be at least 1, dropout from 0 to below 1")
+        check_ranges(self, width=(1, 8192), blocks=(1, 256))
+        if not 0 <= self.dropout < 1:
+            raise SettingsError("dropout must be from 0 to below 1")

@@ -7,7 +7,7 @@ from importlib import resources
 import yaml
 
 from sketch_pix2seq.errors import FormatError, SettingsError
-from sketch_pix2seq.model.folder import from_plain
+from sketch_pix2seq.plain import from_plain
 from sketch_pix2seq.training.settings import TrainSettings
 
 DEFAULT = "default"
@@ -30,5 +30,5 @@ def load_recipe(name: str) -> TrainSettings:
     text = (resources.files(__package__) / f"{name}.yaml").read_text(encoding="utf-8")
     try:
         return from_plain(TrainSettings, yaml.safe_load(text) or {})
-    except (yaml.YAMLError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise FormatError(f"recipe {name}", f"not settings: {str(error).splitlines()[0]}") from error

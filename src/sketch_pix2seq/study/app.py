@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sketch_pix2seq.errors import FileError
 from sketch_pix2seq.study.design import seconds_to_draw
-from sketch_pix2seq.study.store import AnswerConflict, Says, Study, UnknownParticipant, UnknownTrial
+from sketch_pix2seq.study.store import AnswerConflict, Says, Standing, Study, UnknownParticipant, UnknownTrial
 
 LONGEST_MS = 86_400_000
 """A day: the longest reaction time that is taken."""
@@ -76,22 +76,22 @@ def create_app(study: Path, hosts: frozenset[str] | None = None) -> FastAPI:
     app.add_middleware(_Headers)
 
     @app.get("/api/study")
-    def about() -> dict[str, Any]:
-        return public
+    def about() -> Response:
+        return JSONResponse(public)
 
-    @app.post("/api/participants", status_code=201)
-    def enrol() -> dict[str, Any]:
+    @app.post("/api/participants")
+    def enrol() -> Response:
         token = opened.enrol()
-        return {"token": token, "standing": asdict(opened.standing(token))}
+        return JSONResponse({"token": token, "standing": _shown(opened.standing(token))}, 201)
 
     @app.get("/api/participants/{token}")
-    def standing(token: str) -> dict[str, Any]:
-        return {"standing": asdict(opened.standing(token))}
+    def standing(token: str) -> Response:
+        return JSONResponse({"standing": _shown(opened.standing(token))})
 
     @app.post("/api/participants/{token}/answers")
-    def answer(token: str, given: GivenAnswer) -> dict[str, Any]:
+    def answer(token: str, given: GivenAnswer) -> Response:
         kept = opened.answer(token, given.trial, given.says, given.rt_ms)
-        return {"kept": asdict(kept), "standing": asdict(opened.standing(token))}
+        return JSONResponse({"kept": vars(kept), "standing": _shown(opened.standing(token))})
 
     for kind, status in ((UnknownParticipant, 404), (UnknownTrial, 404), (AnswerConflict, 409)):
         app.add_exception_handler(kind, _refusal(status))
@@ -99,6 +99,15 @@ def create_app(study: Path, hosts: frozenset[str] | None = None) -> FastAPI:
     app.add_exception_handler(FileError, _broken)
     app.mount("/", StaticFiles(directory=_PAGE, html=True))
     return app
+
+
+def _shown(standing: Standing) -> dict[str, Any]:
+    """As JSON has it. Neither dataclasses.asdict nor FastAPI goes through the strokes: that takes most of an answer."""
+    parts = {
+        name: None if part is None else vars(part)
+        for name, part in (("next", standing.next), ("score", standing.score))
+    }
+    return {**vars(standing), **parts}
 
 
 class _Guard:

@@ -26,7 +26,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from sketch_pix2seq.errors import FileError, FormatError
 from sketch_pix2seq.files import replacing
-from sketch_pix2seq.study.design import Design, Drawing, Renderer, Strokes, StudySettings, trial_order
+from sketch_pix2seq.plain import from_plain
+from sketch_pix2seq.study.design import Design, Drawing, Strokes, trial_order
 
 DATABASE = "study.sqlite"
 """The file inside the study's folder."""
@@ -145,7 +146,7 @@ class Study:
                 version, design, practice = db.execute("SELECT version, design, practice FROM study").fetchone()
                 if version != _VERSION:
                     raise ValueError(f"version {version}")
-            self.design = _read_design(design)
+            self.design = from_plain(Design, json.loads(design))
             self._practice: list[int] = json.loads(practice)
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
@@ -362,19 +363,6 @@ def create(folder: str | Path, design: Design, drawings: Sequence[Drawing]) -> S
         except sqlite3.OperationalError as error:
             raise FileError(folder / DATABASE, f"cannot be written: {error}") from error
     return Study(folder)
-
-
-def _read_design(text: str) -> Design:
-    values: dict[str, Any] = json.loads(text)
-    return Design(
-        **{
-            **values,
-            "settings": StudySettings(**values["settings"]),
-            "renderer": Renderer(**values["renderer"]),
-            "models": tuple(values["models"]),
-            "models_sha256": tuple(values["models_sha256"]),
-        }
-    )
 
 
 def _drawings_of(db: sqlite3.Connection, token: str) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sketch_pix2seq.errors import FormatError
-from sketch_pix2seq.files import replacing
+from sketch_pix2seq.files import open_to_read, replacing
+from sketch_pix2seq.plain import check_ranges, from_plain, typed
 
 
 @dataclass
@@ -37,10 +39,13 @@ class Progress:
     """Fingerprint of the set (`SketchSet.fingerprint`)."""
     stopped: bool = False
     """Ended early."""
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, int | float]] = field(default_factory=list)
     """One entry a validation."""
     started_from: dict[str, Any] = field(default_factory=dict)
     """The trained model that the run began with, and how it keeps what that one knew; empty where there was none."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, step=(0, 1e12), seconds=(0, 1e12), skipped=(0, 1e12), best_step=(0, 1e12), scale=(1e-6, 1e6))
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], progress: Progress, settings: dict[str, object]) -> None:
@@ -55,12 +60,35 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], progress: Progress, 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], Progress, dict[str, object]]:
     """Tensors, progress and settings. Raises FormatError for a file that is none of ours."""
     try:
+        open_to_read(path).close()
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        return tensors, Progress(**json.loads(metadata["progress"])), json.loads(metadata["settings"])
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise FormatError(path, f"not a checkpoint of this version ({error}); delete it to start again") from error
+        progress = from_plain(Progress, json.loads(metadata["progress"]))
+        return tensors, progress, typed(json.loads(metadata["settings"]), dict[str, Any])
+    except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
+        raise _not_ours(path, str(error)) from error
+
+
+def check_tensors(path: Path, tensors: Mapping[str, Tensor], network: nn.Module) -> None:
+    """Raise FormatError where a checkpoint's tensors are not those of a network, its average and Adam's state."""
+    state = network.state_dict()
+    for name, value in state.items():
+        for prefix in ("network.", "average."):
+            stored = tensors.get(prefix + name)
+            if stored is None or stored.shape != value.shape or not torch.isfinite(stored).all():
+                raise _not_ours(path, f"{prefix}{name} is missing, of another shape or not finite")
+    for name, stored in tensors.items():
+        kind, _, rest = name.partition(".")
+        key, _, rest = rest.partition(".") if kind == "adam" else ("", "", rest)
+        if rest not in state or (key in ("exp_avg", "exp_avg_sq") and stored.shape != state[rest].shape):
+            raise _not_ours(path, f"{name:.80} is unknown or of another shape")
+        if key == "step" and stored.numel() != 1:
+            raise _not_ours(path, f"{name:.80} is of another shape")
+
+
+def _not_ours(path: Path, why: str) -> FormatError:
+    return FormatError(path, f"not a checkpoint of this version ({why}); delete it to start again")
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:

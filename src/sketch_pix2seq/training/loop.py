@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from sketch_pix2seq.data.batches import Loader, Rehearsal, offset_scale, usable
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.errors import SettingsError, SketchError
-from sketch_pix2seq.model.folder import CHECKPOINT, from_plain
+from sketch_pix2seq.model.folder import CHECKPOINT
 from sketch_pix2seq.model.losses import Losses, losses_of, objective
 from sketch_pix2seq.model.network import Network, Tensors
+from sketch_pix2seq.plain import from_plain
 from sketch_pix2seq.sequence import SequenceSpec, uniform
 from sketch_pix2seq.training.checkpoint import (
     Progress,
+    check_tensors,
     load_checkpoint,
     optimiser_tensors,
     restore_optimiser,
@@ -149,6 +151,7 @@ def train(
     progress = Progress()
     if resumed is not None:
         before, progress, _ = resumed
+        check_tensors(checkpoint, before, network)
         network.load_state_dict(named(before, "network."))
         average = {name: value.to(device) for name, value in average_of(before).items()}
         restore_optimiser(optimiser, names, before)
@@ -454,7 +457,7 @@ def _same_run(
     """What shapes the weights must be as in the run that is taken up again; its length may change."""
     try:
         then = _plain(from_plain(TrainSettings, before))
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise SettingsError(f"{out} holds a run of another version ({error}); give another --out") from error
     now = _plain(settings)
     free = {"steps", "validate_every", "validate_sketches", "patience", "checkpoint_minutes", "log_every"}

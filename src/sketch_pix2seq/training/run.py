@@ -17,15 +17,16 @@ from sketch_pix2seq.data.batches import BatchSettings, usable
 from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.runtime import TorchRuntime
-from sketch_pix2seq.errors import FileError
+from sketch_pix2seq.errors import FileError, FormatError
 from sketch_pix2seq.files import locked
 from sketch_pix2seq.machine import machine
 from sketch_pix2seq.model.export import write_flow, write_folder
-from sketch_pix2seq.model.folder import CHECKPOINT, RUN_MODEL, ModelInfo, from_plain
+from sketch_pix2seq.model.folder import CHECKPOINT, RUN_MODEL, ModelInfo
 from sketch_pix2seq.model.network import Network
+from sketch_pix2seq.plain import from_plain
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sheet import Cell, Row, write_sheet
-from sketch_pix2seq.training.checkpoint import Progress, load_checkpoint
+from sketch_pix2seq.training.checkpoint import Progress, check_tensors, load_checkpoint
 from sketch_pix2seq.training.flow import FlowStep, train_flow
 from sketch_pix2seq.training.loop import Report, Say, average_of, check_set, known_categories, train
 from sketch_pix2seq.training.settings import TrainSettings
@@ -116,12 +117,16 @@ def load_run(run_folder: Path, data: Path) -> tuple[Network, ModelInfo]:
     if not checkpoint.exists():
         raise FileError(checkpoint, "no checkpoint there; give the folder that `train --out` wrote")
     tensors, progress, plain = load_checkpoint(checkpoint)
-    settings = from_plain(TrainSettings, plain)
+    try:
+        settings = from_plain(TrainSettings, plain)
+    except ValueError as error:
+        raise FormatError(checkpoint, f"its settings are not those of this version ({error})") from error
     sketches = SketchSet.open(data)
     check_set(progress, sketches, run_folder)
     before = tuple(map(str, progress.started_from.get("categories", [])))
     categories = (*before, *(name for name in sketches.categories if name not in before))
     network = Network(settings.model, SequenceSpec(settings.model.start, progress.scale), len(categories))
+    check_tensors(checkpoint, tensors, network)
     network.load_state_dict(average_of(tensors))
     record = training_record(sketches, settings, progress)
     return network.eval(), ModelInfo(network.settings, network.sequence, categories, record)
