@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sketch_pix2seq.model.network import Network
 
 RuntimeName = Literal["onnx", "torch"]
+Places: TypeAlias = NDArray[np.integer] | slice | int
 _FEWEST = 16
 """Drawings from which a thread of its own is worth while."""
 
@@ -71,7 +72,7 @@ class DrawingState:
         """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
         return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
 
-    def put(self, places: NDArray[np.integer], others: DrawingState, sources: NDArray[np.integer]) -> None:
+    def put(self, places: Places, others: DrawingState, sources: Places) -> None:
         """Set what moves of some drawings to that of others, in the arrays themselves."""
         for mine, theirs in zip(self.moving, others.moving, strict=True):
             mine[places] = theirs[sources]
