@@ -105,6 +105,24 @@ def writing_folder(beside: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A new folder to write files to; it takes the place of ``path`` when the block ends well and goes otherwise.
+
+    Raises FileError where the folder around it is missing, and for what the system refuses.
+    """
+    try:
+        with writing_folder(path.parent) as scratch:
+            new = scratch / "new"
+            new.mkdir()
+            yield new
+            if path.exists():
+                path.replace(scratch / "old")
+            new.replace(path)
+    except OSError as error:
+        raise FileError(path, f"cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """A folder, made where it is missing, for this process alone; what killed processes were writing there goes.
 

@@ -74,7 +74,8 @@ def render_fitted(
 
     centred: all points in order ``(points, 2)``; stroke_ends: index after the last point of each stroke.
     """
-    return _draw(np.split(centred * spec.pixels_per_unit + (spec.size - 1) / 2, stroke_ends[:-1]), spec)
+    placed = centred * spec.pixels_per_unit + (spec.size - 1) / 2
+    return _draw([placed] if len(stroke_ends) == 1 else np.split(placed, stroke_ends[:-1]), spec)
 
 
 @cache

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from sketch_pix2seq.data.batches import (
     Batch,
     BatchSettings,
     Loader,
+    Rehearsal,
     collate,
     longest_rows,
     offset_scale,
 )
-from sketch_pix2seq.data.store import Points, SketchSet, SketchSetWriter, Split
+from sketch_pix2seq.data.store import SPLITS, Points, SketchSet, SketchSetWriter, Split
 from sketch_pix2seq.errors import DataError
 from sketch_pix2seq.raster import RasterSpec, render
 from sketch_pix2seq.sequence import PEN_DOWN, PEN_END, PEN_UP, SequenceSpec, rows_of
@@ -218,6 +219,62 @@ def test_processes_share_the_global_batch(sketches: SketchSet) -> None:
     assert {tuple(rows.ravel().round(4)) for part in parts for rows in unpacked(part)} == ours
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_batches_are_the_same_from_shards(training: bool, sketches: SketchSet, tmp_path: Path) -> None:
+    shards = sharded(sketches, tmp_path / "shards.arrow", 30)
+    assert len(shards.files) == 5
+    numbers = tuple(range(3, 3 + len(sketches.categories)))
+    for rank, rehearsed in ((0, False), (1, False), (0, training)):
+        one, several = (
+            Loader(
+                each,
+                "train" if training else "valid",
+                SequenceSpec("centre", 30.0),
+                RasterSpec(),
+                BatchSettings(size=4, bucket=3),
+                training=training,
+                rank=rank,
+                processes=2,
+                rehearsal=Rehearsal(each, 0.3, numbers) if rehearsed else None,
+            )
+            for each in (sketches, shards)
+        )
+        assert one.batches_per_epoch == several.batches_per_epoch
+        for step in (0, 1, one.batches_per_epoch + 1):
+            a, b = one.batch(step), several.batch(step)
+            for field in fields(Batch):
+                np.testing.assert_array_equal(getattr(a, field.name), getattr(b, field.name), err_msg=field.name)
+
+
+def sharded(sketches: SketchSet, path: Path, size: int) -> SketchSet:
+    with SketchSetWriter(path, size) as writer:
+        for sketch, split in zip(sketches, sketches.split_ids, strict=True):
+            writer.add(sketch, SPLITS[split])
+    return SketchSet.open(path)
+
+
+def test_a_plan_is_that_of_all_sketches_at_once(sketches: SketchSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever part of the columns is looked through at a time."""
+    whole = loader(sketches, start="first")
+    monkeypatch.setattr("sketch_pix2seq.data.batches._AT_ONCE", 7)
+    parts = loader(sketches, start="first")
+    assert parts.longest == whole.longest
+    for step in range(3):
+        np.testing.assert_array_equal(parts.batch(step).indices, whole.batch(step).indices)
+
+
+def test_a_loader_holds_four_bytes_a_sketch(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with SketchSetWriter(tmp_path / "set.arrow") as writer:
+        for i in range(2000):
+            writer.add(random_sketch(rng, category="ab"[i % 2]), "train")
+    one = loader(SketchSet.open(tmp_path / "set.arrow"))
+    one.batch(0)
+    arrays = [value for value in vars(one).values() if isinstance(value, np.ndarray)]
+    window = 8 * 64 * 4 * 8  # sketches of a batch, batches of a bucket, buckets, bytes
+    assert sum(array.nbytes for array in arrays) <= 4 * 2000 + window
+
+
 @pytest.mark.parametrize("processes", [1, 2, 4])
 def test_no_two_processes_read_the_same_sketch_in_an_epoch(processes: int, sketches: SketchSet) -> None:
     """Where categories come as they are; with balance, a small one comes again, as often as with one process."""
@@ -303,7 +360,7 @@ def test_a_split_without_usable_sketches_is_refused(sketches: SketchSet) -> None
 def test_an_error_in_the_loader_reaches_the_reader(sketches: SketchSet) -> None:
     one = loader(sketches)
     one.sketches = None  # type: ignore[assignment]
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError):
         next(one.stream(0, 3))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from sketch_pix2seq.data import prepare as prepare_module
+from sketch_pix2seq.data.look import look
 from sketch_pix2seq.data.prepare import PrepareReport, PrepareSettings, Step, prepare
 from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.errors import DataError, FileError, FormatError, SettingsError
@@ -183,6 +184,17 @@ class TestDropping:
             assert set(sketches.split_ids[cats]) == {0, 1, 2}
         assert len(sketches.indices(category="dog")) == min(limit, 6)
         assert report.sketches + report.dropped[f"beyond the limit of {limit} a category"] == 306
+
+    def test_shards_hold_the_sketches_of_one_file(self, tmp_path: Path) -> None:
+        source = ndjson(tmp_path / "a.ndjson", [*drawings(50, "cat"), *drawings(40, "dog", 1)])
+        (one, _), (several, report) = (
+            made([source], tmp_path / f"{size}.arrow", shard_size=size, processes=2) for size in (0, 40)
+        )
+        assert report.path == several.path
+        assert [file.name[:5] for file in several.files] == ["00000", "00001", "00002"]
+        assert list(one) == list(several)
+        np.testing.assert_array_equal(one.split_ids, several.split_ids)
+        assert look(several.path).statistics == look(one.path).statistics
 
     def test_nothing_left_leaves_the_older_set(self, tmp_path: Path) -> None:
         out = tmp_path / "set.arrow"
@@ -384,6 +396,7 @@ class TestProcesses:
         {"simplify_epsilon": -1.0},
         {"tolerance": 0.0},
         {"processes": -1},
+        {"shard_size": -1},
         {"categories": ("cat=",)},
         {"categories": ("=cat",)},
     ],

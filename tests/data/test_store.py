@@ -113,8 +113,9 @@ def test_what_is_no_set_is_refused(tmp_path: Path, house: Sketch) -> None:
         path.write_bytes(whole[:size])
         with pytest.raises(FormatError, match="not a SketchSet"):
             SketchSet.open(path)
-    with pytest.raises(FileError, match="is a folder; a file is needed"):
-        SketchSet.open(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileError, match="a folder without a set"):
+        SketchSet.open(tmp_path / "empty")
     other = pa.table({"a": [1]})
     with pa.ipc.new_file(str(path), other.schema) as sink:
         sink.write_table(other)
@@ -237,3 +238,111 @@ def test_a_full_disk_is_one_error_and_the_old_set_stays(tmp_path: Path, house: S
         filled()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def in_shards(path: Path, sketches: list[tuple[Sketch, str]], size: int) -> SketchSet:
+    with SketchSetWriter(path, size) as writer:
+        for sketch, split in sketches:
+            writer.add(sketch, split)  # type: ignore[arg-type]
+    return SketchSet.open(path)
+
+
+def some_sketches(count: int) -> list[tuple[Sketch, str]]:
+    rng = np.random.default_rng(5)
+    names = ["zebra", "ant", "moon"]
+    return [
+        # The shards know different categories, in different orders.
+        (random_sketch(rng, category="late" if i > count - 9 else names[i * 3 // count]), ("train", "valid")[i % 2])
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 10, 29, 30, 1000])
+def test_shards_hold_what_one_file_holds(size: int, tmp_path: Path) -> None:
+    sketches = some_sketches(30)
+    one, several = written(tmp_path / "one.arrow", sketches), in_shards(tmp_path / "several.arrow", sketches, size)
+    count = -(-30 // size)
+    assert [file.name for file in several.files] == [f"{i:05d}-of-{count:05d}.arrow" for i in range(count)]
+    assert list(several) == list(one) == [sketch for sketch, _ in sketches]
+    assert several[-1] == one[-1]
+    assert several.categories == one.categories == ("ant", "late", "moon", "zebra")
+    for name in ("category_ids", "split_ids", "lengths"):
+        np.testing.assert_array_equal(getattr(several, name), getattr(one, name))
+    for chosen in (range(30), [29, 3, 4, 5, 9, 10, 11, 3], np.arange(25, 4, -1)):
+        a, b = several.gather(chosen), one.gather(chosen)
+        np.testing.assert_array_equal(a.xy, b.xy)
+        np.testing.assert_array_equal(a.ends, b.ends)
+        np.testing.assert_array_equal(a.starts, b.starts)
+
+
+def test_shards_of_more_than_one_batch(tmp_path: Path) -> None:
+    sketches = some_sketches(9000)
+    one, several = written(tmp_path / "one.arrow", sketches), in_shards(tmp_path / "several.arrow", sketches, 5000)
+    assert len(several.files) == 2
+    chosen = np.random.default_rng(0).permutation(9000)
+    np.testing.assert_array_equal(several.gather(chosen).xy, one.gather(chosen).xy)
+    assert [several[i] for i in (4095, 4096, 4999, 5000, 8999)] == [one[i] for i in (4095, 4096, 4999, 5000, 8999)]
+
+
+def test_a_folder_of_sets_is_a_set(tmp_path: Path, house: Sketch) -> None:
+    """As several machines make it: a file of each."""
+    folder = tmp_path / "all"
+    written(folder / "b.arrow", [(house.with_(category="b"), "train")] * 3)
+    written(folder / "a.arrow", [(house.with_(category="c"), "valid")] * 2)
+    found = SketchSet.open(folder)
+    assert [sketch.category for sketch in found] == ["c", "c", "b", "b", "b"]
+    assert found.indices("train").tolist() == [2, 3, 4]
+
+
+def test_the_fingerprint_is_that_of_all_shards(tmp_path: Path) -> None:
+    sketches = some_sketches(30)
+    found = [in_shards(tmp_path / f"{size}.arrow", sketches, size).fingerprint for size in (10, 10, 15)]
+    assert found[0] == found[1] != found[2]
+    assert all(len(digits) == 32 for digits in found)
+    changed = [*sketches[:-1], (sketches[0][0], "train")]
+    assert in_shards(tmp_path / "other.arrow", changed, 10).fingerprint not in found
+    one = written(tmp_path / "one.arrow", sketches)
+    assert in_shards(tmp_path / "whole.arrow", sketches, 30).fingerprint == one.fingerprint
+
+
+def test_a_missing_or_broken_shard_is_named(tmp_path: Path) -> None:
+    found = in_shards(tmp_path / "set.arrow", some_sketches(30), 10)
+    found.files[1].write_bytes(found.files[1].read_bytes()[:100])
+    with pytest.raises(FormatError, match=r"00001-of-00003\.arrow: not a SketchSet"):
+        SketchSet.open(found.path)
+    found.files[1].unlink()
+    with pytest.raises(FormatError, match=r"set\.arrow: a set that is not whole: 00001-of-00003\.arrow is missing"):
+        SketchSet.open(found.path)
+
+
+def test_shards_take_the_place_of_an_older_set_when_all_went_well(tmp_path: Path, house: Sketch) -> None:
+    path = tmp_path / "set.arrow"
+    written(path, [(house, "train")])
+
+    def stopped() -> None:
+        with SketchSetWriter(path, 1) as writer:
+            writer.add(house, "train")
+            writer.add(house, "train")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(FileError, match="cannot be written: No space left on device"):
+        stopped()
+    assert len(SketchSet.open(path)) == 1
+    assert len(in_shards(path, some_sketches(30), 10).files) == 3
+    assert len(in_shards(path, some_sketches(30), 15).files) == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path, house: Sketch) -> None:
+    (tmp_path / "set.arrow").mkdir()
+    (tmp_path / "set.arrow" / "letters.txt").touch()
+    for size in (0, 10):
+        with pytest.raises(FileError, match="is a folder; it would be lost"):
+            SketchSetWriter(tmp_path / "set.arrow", size)
+    assert (tmp_path / "set.arrow" / "letters.txt").exists()
+
+
+def test_an_empty_set_of_shards_has_one(tmp_path: Path) -> None:
+    found = in_shards(tmp_path / "set.arrow", [], 5)
+    assert len(found) == 0
+    assert len(found.files) == 1

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sketch_pix2seq.data.store import SPLITS, SketchSet, SketchSetWriter
 from sketch_pix2seq.model.folder import CHECKPOINT
 from sketch_pix2seq.training.checkpoint import load_checkpoint
 from tests.conftest import REPOSITORY
@@ -77,11 +78,12 @@ def alone(tiny_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize(("processes", "shards"), [(2, 1), (4, 1), (2, 2)])
 def test_the_losses_and_weights_are_those_of_one_process(
-    processes: int, alone: Path, tiny_set: Path, tmp_path: Path
+    processes: int, shards: int, alone: Path, tiny_set: Path, tmp_path: Path
 ) -> None:
-    done = run(tmp_path, tiny_set, processes, out="run")
+    data = tiny_set if shards == 1 else in_shards(tiny_set, tmp_path / "shards.arrow", shards)
+    done = run(tmp_path, data, processes, out="run")
     assert done.returncode == 0, done.stderr[-3000:]
     (a, progress_a, _), (b, progress_b, _) = load_checkpoint(alone), load_checkpoint(tmp_path / "run" / CHECKPOINT)
     assert a.keys() == b.keys()
@@ -91,6 +93,16 @@ def test_the_losses_and_weights_are_those_of_one_process(
     assert len(curves[0]) == STEPS
     assert curves[1] == pytest.approx(curves[0], rel=1e-4)
     assert len(set(curves[0])) == STEPS
+
+
+def in_shards(data: Path, path: Path, count: int) -> Path:
+    """A set again, in so many files."""
+    sketches = SketchSet.open(data)
+    with SketchSetWriter(path, -(-len(sketches) // count)) as writer:
+        for sketch, split in zip(sketches, sketches.split_ids, strict=True):
+            writer.add(sketch, SPLITS[split])
+    assert len(SketchSet.open(path).files) == count
+    return path
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ import tyro
 
 from sketch_pix2seq.cli.console import console, progress, say, warn
 from sketch_pix2seq.cli.look import statistics_table
-from sketch_pix2seq.data.look import SET_SUFFIX, statistics
+from sketch_pix2seq.data.look import statistics
 from sketch_pix2seq.data.prepare import PrepareReport, PrepareSettings, Step, prepare
-from sketch_pix2seq.data.store import SPLITS, SketchSet
+from sketch_pix2seq.data.store import SET_SUFFIX, SPLITS, SketchSet
 from sketch_pix2seq.errors import FileError, SettingsError
 from sketch_pix2seq.formats import suffix_of
 

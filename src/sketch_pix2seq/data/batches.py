@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from sketch_pix2seq.sketch import CANVAS_SIZE, FloatArray
 
 _GROUPS = 4
 """Buckets whose batches are mixed with each other; an epoch of millions is planned so many at a time."""
+_AT_ONCE = 1 << 20
+"""Sketches whose columns are looked through together, so that no column of millions is copied."""
 _MOST_DAMAGE = 0.5
 """Share of its patches that a damaged picture has lost at most."""
 
@@ -169,9 +171,9 @@ def collate(
 
 @dataclass(frozen=True)
 class _Shares:
-    """Places of the split category by category; sizes of the categories, and their draws in an epoch."""
+    """Sketches of the split category by category; sizes of the categories, and their draws in an epoch."""
 
-    members: NDArray[np.int64]
+    members: NDArray[np.integer]
     sizes: NDArray[np.int64]
     quotas: NDArray[np.int64]
 
@@ -184,7 +186,8 @@ class Loader:
     sketches. With ``training`` off, each sketch comes once, in order of length, without augmentation. ``numbers``: what
     the model numbers each category of the set, their order unless given. ``rehearsal``, in
     training alone, takes its share of each epoch from another set, whose categories are balanced among themselves.
-    longest: N_max, see `longest_rows`. Raises DataError for a split without a sketch of a usable length.
+    longest: N_max, see `longest_rows`. It holds 4 bytes a sketch of the split, beside the set and what a window of
+    batches needs. Raises DataError for a split without a sketch of a usable length.
     """
 
     def __init__(
@@ -205,36 +208,33 @@ class Loader:
         self.sketches, self.spec, self.raster, self.settings = sketches, spec, raster, settings
         self.training, self.seed, self.rank, self.processes = training, seed, rank, processes
         self.rehearsal = rehearsal
-        self._chosen = usable(sketches, split, settings)
-        if not len(self._chosen):
+        # A rehearsed sketch is numbered on from the set's own, here and in `Batch.indices`.
+        self._members, sizes = _by_category(sketches, split, settings)
+        if not len(self._members):
             raise DataError(
                 f"{sketches.path}: the split {split!r} has no sketch of at most {settings.max_points} points"
             )
-        self._own = len(self._chosen)
-        self.longest = longest_rows(sketches, self._chosen, spec)
-        self._categories = sketches.category_ids[self._chosen]
-        self._lengths = sketches.lengths[self._chosen]
+        self.longest = longest_rows(sketches, self._members, spec)
         if rehearsal is not None:
             other = rehearsal.sketches
-            chosen = usable(other, "train", settings)
-            if not len(chosen):
+            more, more_sizes = _by_category(other, "train", settings)
+            if not len(more):
                 raise DataError(f"{other.path}: it has no sketch of at most {settings.max_points} points to rehearse")
-            self._chosen = np.concatenate([self._chosen, chosen + len(sketches)])
-            more = other.category_ids[chosen] + np.int16(len(sketches.categories))
-            self._categories = np.concatenate([self._categories, more])
-            self._lengths = np.concatenate([self._lengths, other.lengths[chosen]])
-            self.longest = max(self.longest, longest_rows(other, chosen, spec))
+            self.longest = max(self.longest, longest_rows(other, more, spec))
+            self._members = np.concatenate([self._members, more.astype(np.int64) + len(sketches)])
+            sizes = np.concatenate([sizes, more_sizes])
         own = range(len(sketches.categories)) if numbers is None else numbers
         self._numbers = np.array([*own, *(rehearsal.numbers if rehearsal else ())], np.int64)
         self.global_size = settings.size * processes
         if training:
-            self.batches_per_epoch = max(1, len(self._chosen) // self.global_size)
+            self.batches_per_epoch = max(1, len(self._members) // self.global_size)
         else:
-            self.batches_per_epoch = -(-len(self._chosen) // self.global_size)
+            self._members = np.sort(self._members)
+            self.batches_per_epoch = -(-len(self._members) // self.global_size)
         self._planned = (-1, -1)
         self._plan: NDArray[np.int64] = np.empty(0, np.int64)
         if training:
-            self._shares = self._draws()
+            self._shares = self._draws(sizes)
 
     def batch(self, step: int) -> Batch:
         """The batch of a global step, this process's part of it."""
@@ -246,14 +246,13 @@ class Loader:
         slots = np.arange(len(everyone))[self.rank :: self.processes]
         if not len(slots):
             slots = np.zeros(1, np.int64)
-        slots = slots[np.argsort(everyone[slots] >= self._own, kind="stable")]
-        mine = everyone[slots]
-        chosen = self._chosen[mine]
+        slots = slots[np.argsort(everyone[slots] >= len(self.sketches), kind="stable")]
+        chosen = everyone[slots]
         seeds = None
         if self.training:
             counters = slots.astype(np.uint64) + np.uint64(step) * np.uint64(1 << 20)
             seeds = mixed(counters + np.uint64(self.seed) * np.uint64(1 << 52))
-        points = self._gather(chosen, int((mine < self._own).sum()))
+        points = self._gather(chosen, int((chosen < len(self.sketches)).sum()))
         augment = self.settings.augment if self.training else None
         padded = self.longest + 1 if self.training and self.settings.padding else 0
         batch, order = collate(points, self.spec, self.raster, augment, seeds, padded)
@@ -266,7 +265,7 @@ class Loader:
             batch.before,
             batch.counts,
             chosen[order],
-            self._numbers[self._categories[mine][order]],
+            self._numbers[self._categories(chosen[order])],
         )
 
     def stream(self, start: int, stop: int, ahead: int = 4) -> Generator[Batch]:
@@ -307,9 +306,9 @@ class Loader:
         return self.settings.bucket * _GROUPS if self.training else self.batches_per_epoch
 
     def _window_plan(self, epoch: int, window: int) -> NDArray[np.int64]:
-        """Places in the split, in the order of a window's global batches."""
+        """Sketches in the order of a window's global batches."""
         if not self.training:
-            return np.argsort(self._lengths, kind="stable")
+            return self._members[np.argsort(self._lengths(self._members), kind="stable")].astype(np.int64)
         total = self.batches_per_epoch * self.global_size
         group = self.global_size * self.settings.bucket
         first = window * group * _GROUPS
@@ -317,16 +316,33 @@ class Loader:
         batches: list[NDArray[np.int64]] = []
         for begin in range(0, len(drawn), group):
             part = drawn[begin : begin + group]
-            part = part[np.argsort(self._lengths[part], kind="stable")]
+            part = part[np.argsort(self._lengths(part), kind="stable")]
             batches.extend(np.split(part, len(part) // self.global_size))
         order = np.random.default_rng([self.seed, epoch, window]).permutation(len(batches))
         return np.concatenate([batches[i] for i in order])
 
-    def _draws(self) -> _Shares:
+    def _lengths(self, chosen: NDArray[np.integer]) -> NDArray[np.int32]:
+        own = chosen < len(self.sketches)
+        lengths = np.empty(len(chosen), np.int32)
+        lengths[own] = self.sketches.lengths[chosen[own]]
+        if self.rehearsal is not None:
+            lengths[~own] = self.rehearsal.sketches.lengths[chosen[~own] - len(self.sketches)]
+        return lengths
+
+    def _categories(self, chosen: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Index of each sketch's category; those of rehearsed sketches are numbered on."""
+        own = chosen < len(self.sketches)
+        ids = np.empty(len(chosen), np.int64)
+        ids[own] = self.sketches.category_ids[chosen[own]]
+        if self.rehearsal is not None:
+            others = self.rehearsal.sketches.category_ids[chosen[~own] - len(self.sketches)]
+            ids[~own] = len(self.sketches.categories) + others.astype(np.int64)
+        return ids
+
+    def _draws(self, sizes: NDArray[np.int64]) -> _Shares:
         """How often each category is drawn in an epoch: by its size, among the set's own or the rehearsed ones."""
         total = self.batches_per_epoch * self.global_size
         rehearsed = 0 if self.rehearsal is None else round(total * self.rehearsal.share)
-        sizes = np.bincount(self._categories)
         own = np.arange(len(sizes)) < len(self.sketches.categories)
         quotas = np.zeros(len(sizes), np.int64)
         for among, part in ((own, total - rehearsed), (~own, rehearsed)):
@@ -335,7 +351,7 @@ class Loader:
             quota = np.floor(weights / weights.sum() * part).astype(np.int64)
             quota[np.argsort(-weights, kind="stable")[: part - quota.sum()]] += 1
             quotas[present] = quota
-        return _Shares(np.argsort(self._categories, kind="stable"), sizes, quotas)
+        return _Shares(self._members, sizes, quotas)
 
     def _drawn(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """What is drawn at some positions of an epoch; no sketch comes twice before all of its category came once."""
@@ -348,7 +364,7 @@ class Loader:
         turn, place = np.divmod(draws - (ends - shares.quotas)[category], sizes)
         keys = mixed(key + (category + (turn << 16)).astype(np.uint64))
         firsts = np.cumsum(shares.sizes) - shares.sizes
-        drawn: NDArray[np.int64] = shares.members[firsts[category] + permuted(place, sizes, keys)]
+        drawn: NDArray[np.int64] = shares.members[firsts[category] + permuted(place, sizes, keys)].astype(np.int64)
         return drawn
 
     def _gather(self, chosen: NDArray[np.int64], own: int) -> Points:
@@ -365,17 +381,43 @@ class Loader:
 
 def usable(sketches: SketchSet, split: Split, settings: BatchSettings) -> NDArray[np.int64]:
     """Indices of the sketches of a split that are short enough for a batch."""
-    return np.flatnonzero((sketches.split_ids == SPLITS.index(split)) & (sketches.lengths <= settings.max_points))
+    return np.concatenate([np.empty(0, np.int64), *_usable_parts(sketches, split, settings)])
 
 
-def longest_rows(sketches: SketchSet, indices: NDArray[np.int64], spec: SequenceSpec) -> int:
+def _usable_parts(sketches: SketchSet, split: Split, settings: BatchSettings) -> Iterator[NDArray[np.int64]]:
+    number = SPLITS.index(split)
+    for begin in range(0, len(sketches), _AT_ONCE):
+        part = slice(begin, begin + _AT_ONCE)
+        fits = (sketches.split_ids[part] == number) & (sketches.lengths[part] <= settings.max_points)
+        yield begin + np.flatnonzero(fits)
+
+
+def _by_category(
+    sketches: SketchSet, split: Split, settings: BatchSettings
+) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+    """Indices of the usable sketches of a split, category by category, and how many each category has."""
+    sizes = np.zeros(len(sketches.categories), np.int64)
+    for part in _usable_parts(sketches, split, settings):
+        sizes += np.bincount(sketches.category_ids[part], minlength=len(sizes))
+    members = np.empty(sizes.sum(), np.uint32 if len(sketches) < 1 << 32 else np.int64)
+    free = np.cumsum(sizes) - sizes
+    for part in _usable_parts(sketches, split, settings):
+        categories = sketches.category_ids[part]
+        counts = np.bincount(categories, minlength=len(sizes))
+        places = np.arange(len(part)) + np.repeat(free - (np.cumsum(counts) - counts), counts)
+        members[places] = part[np.argsort(categories, kind="stable")]
+        free += counts
+    return members, sizes
+
+
+def longest_rows(sketches: SketchSet, indices: NDArray[np.integer], spec: SequenceSpec) -> int:
     """Rows of the longest of some sketches, without its end row: N_max of the published L_R."""
-    lengths = sketches.lengths[indices]
-    most = int(lengths.max())
+    parts = [indices[begin : begin + _AT_ONCE] for begin in range(0, len(indices), _AT_ONCE)]
+    most = max(int(sketches.lengths[part].max()) for part in parts)
     if spec.start == "centre":
         return most
     # The first point has no row, unless it is a stroke of its own.
-    points = sketches.gather(indices[lengths == most])
+    points = sketches.gather(np.concatenate([part[sketches.lengths[part] == most] for part in parts]))
     return most if points.ends[points.starts[:-1]].any() else most - 1
 
 

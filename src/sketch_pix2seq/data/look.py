@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.data.prepare import read_named
-from sketch_pix2seq.data.store import SPLITS, Points, SketchSet, Split
+from sketch_pix2seq.data.store import SPLITS, Points, SketchSet, Split, is_set
 from sketch_pix2seq.errors import DataError, FileError, SettingsError
 from sketch_pix2seq.formats import OnProblem, Problem, find_files, suffix_of
 from sketch_pix2seq.sketch import Sketch
 
-SET_SUFFIX = ".arrow"
 SHEET_SUFFIXES = (".png", ".svg")
 
 _Numbers: TypeAlias = NDArray[np.integer] | NDArray[np.floating]
@@ -83,7 +82,7 @@ def look(
     on_problem: OnProblem | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Look:
-    """Figures and drawings of a SketchSet (``.arrow``), or of a file or folder that `formats` reads.
+    """Figures and drawings of a SketchSet (``.arrow``, or a folder of these), or of what `formats` reads.
 
     on_problem: told of what a file holds that cannot be read; on_progress: of the number of sketches seen.
 
@@ -94,10 +93,7 @@ def look(
         raise SettingsError("a sheet has at least one column and one row")
     path = Path(source)
     report = on_progress or (lambda seen: None)
-    if suffix_of(path) == SET_SUFFIX:
-        found = _in_set(path, settings, report)
-    else:
-        found = _in_files(path, settings, on_problem, report)
+    found = _in_set(path, settings, report) if is_set(path) else _in_files(path, settings, on_problem, report)
     missing = [name for name in settings.category if name not in found.samples]
     if missing or not found.samples:
         what = f"no sketch of the category {missing[0]!r}" if missing else "no sketch"

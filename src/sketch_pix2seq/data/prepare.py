@@ -92,6 +92,8 @@ class PrepareSettings:
     """Stop at the first file, line or drawing that is broken. Otherwise it is counted and left out."""
     processes: int = 0
     """Processes that read; the set is the same with any number. 0 = one for each processor."""
+    shard_size: int = 0
+    """Write a folder of files with so many sketches each; everything takes it as it takes one file. 0 = one file."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,8 @@ def prepare(
     report = on_progress or (lambda step: None)
     sorter = _Sorter(settings)
     problems: list[Problem] = []
-    problem_count = 0
     notes: list[Problem] = []
-    note_count = 0
+    problem_count = note_count = 0
 
     def note(problem: Problem) -> None:
         nonlocal problem_count, note_count
@@ -176,7 +177,8 @@ def prepare(
 
     units = _units(files)
     processes = min(settings.processes or processors(), max(1, len(units) // _UNITS_A_PROCESS))
-    with SketchSetWriter(out) as writer, closing(in_order(partial(_parts, settings), units, processes)) as parts:
+    work = partial(_parts, settings)
+    with SketchSetWriter(out, settings.shard_size) as writer, closing(in_order(work, units, processes)) as parts:
         for number, of_file in groupby(parts, key=lambda part: part.number):
             path = files[number][0]
             report(Step(number, len(files), writer.count))
@@ -583,8 +585,8 @@ def _check(settings: PrepareSettings) -> None:
         raise SettingsError(f"a limit of {settings.limit} sketches a category leaves nothing; 1 or more works")
     if not 1 <= settings.min_points <= settings.max_points <= _MOST_POINTS:
         raise SettingsError(f"min points must be 1 or more, and max points between them and {_MOST_POINTS:,}")
-    if settings.processes < 0:
-        raise SettingsError(f"{settings.processes} processes cannot work; 0 stands for one a processor")
+    if min(settings.processes, settings.shard_size) < 0:
+        raise SettingsError("processes and shard size are 0 or more; 0 stands for one a processor, and for one file")
     if not (0 <= settings.simplify_epsilon < math.inf and 0 < settings.tolerance < math.inf):
         raise SettingsError("simplify epsilon is a distance of 0 or more, tolerance one above 0")
     for entry in settings.categories:

@@ -1,13 +1,15 @@
-"""SketchSet: many sketches in one memory-mapped Arrow file.
+"""SketchSet: many sketches in a memory-mapped Arrow file, or in several, its shards.
 
 A row holds ``category`` and ``split`` (dictionary-encoded strings), ``xy`` (int16, x and y in turn, in 1/64 of a canvas
 unit), ``ends`` (int16, the index after the last point of each stroke) and ``metadata`` (JSON or null). The file is an
-Arrow IPC file, so pandas, DuckDB and `datasets` read it too.
+Arrow IPC file, so pandas, DuckDB and `datasets` read it too. A folder of such files is a set, too: their sketches in
+the order of the files' names.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.errors import DataError, FileError, FormatError, missing_package
-from sketch_pix2seq.files import open_to_read, replacing
+from sketch_pix2seq.files import open_to_read, replacing, replacing_folder
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 if TYPE_CHECKING:
@@ -38,8 +40,12 @@ UNITS = 64
 LIMIT = 32767 / UNITS
 """Largest coordinate that can be stored, in canvas units."""
 
+SET_SUFFIX = ".arrow"
+"""What the name of a set's file ends in."""
+
 _ROWS_PER_BATCH = 4096
 _VERSION = b"1"
+_ADVICE = "`sketch-pix2seq prepare SOURCE... SET.arrow` makes one"
 
 
 def _arrow() -> Any:
@@ -131,26 +137,26 @@ class Rows:
 class SketchSetWriter:
     """Writes a SketchSet as sketches come, in bounded memory; a context manager.
 
-    The file appears under its name only when all went well; until then it lies beside as ``NAME.part``.
+    shard_size: sketches in each file of a set that is a folder of files, ``00000-of-00004.arrow`` and so on; 0 = one
+    file. The set appears under its name only when all went well; an older one is replaced.
     Raises FileError for a place that cannot be written to, also later, when the disk is full.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        pa = _arrow()
-        self.path = Path(path)
-        self._categories: dict[str, int] = {}
+    def __init__(self, path: str | Path, shard_size: int = 0) -> None:
+        self.path, self._shard_size = Path(path), shard_size
+        self._shards: list[Path] = []
         self._clear()
         self.count = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(self.path.parent, f"cannot be made: {error.strerror or error}") from error
-        options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+        if self.path.is_dir() and not (shard_size and all(f.suffix == SET_SUFFIX for f in self.path.iterdir())):
+            raise FileError(self.path, "is a folder; it would be lost, so name another or remove it first")
         with ExitStack() as stack:
-            part = stack.enter_context(replacing(self.path))
-            sink = stack.enter_context(pa.OSFile(str(part), "wb"))
-            self._writer = stack.enter_context(pa.ipc.new_file(sink, _schema(), options=options))
-            self._files = stack.pop_all()
+            self._place = stack.enter_context((replacing_folder if shard_size else replacing)(self.path))
+            self._begin_file()
+            self._whole = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -158,10 +164,27 @@ class SketchSetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._files:
-            if error is not None:
-                raise error
-            self._flush()
+        with self._whole:
+            with self._file:
+                if error is not None:
+                    raise error
+                self._flush()
+            for number, shard in enumerate(self._shards):
+                shard.rename(shard.with_name(f"{number:05d}-of-{len(self._shards):05d}{SET_SUFFIX}"))
+
+    def _begin_file(self) -> None:
+        pa = _arrow()
+        self._categories: dict[str, int] = {}
+        self._room = self._shard_size
+        place = self._place
+        if self._shard_size:
+            place = self._place / f"{len(self._shards):05d}{SET_SUFFIX}"
+            self._shards.append(place)
+        options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+        with ExitStack() as stack:
+            sink = stack.enter_context(pa.OSFile(str(place), "wb"))
+            self._writer = stack.enter_context(pa.ipc.new_file(sink, _schema(), options=options))
+            self._file = stack.pop_all()
 
     def add(self, sketch: Sketch, split: Split) -> None:
         """Add one sketch; metadata is kept, times are not.
@@ -189,7 +212,14 @@ class SketchSetWriter:
         """Add sketches, the split of each as an index of `SPLITS`."""
         start = 0
         while start < len(rows):
+            if self._shard_size and not self._room:
+                self._flush()
+                self._file.close()
+                self._begin_file()
             stop = min(len(rows), start + _ROWS_PER_BATCH - self._waiting)
+            if self._shard_size:
+                stop = min(stop, start + self._room)
+                self._room -= stop - start
             self._rows.append(rows.part(start, stop))
             self._split.append(splits[start:stop])
             codes = rows.categories[start:stop].tolist()
@@ -229,24 +259,27 @@ class SketchSetWriter:
 
 
 class SketchSet:
-    """A set of sketches, memory-mapped: opening one takes no memory for its drawings.
+    """A set of sketches, memory-mapped: opening one takes 7 bytes a sketch, and none for its drawings.
 
+    files: the file, or the shards in their order.
     categories: the names, in alphabetical order. category_ids ``(n,)`` int16 index them; split_ids ``(n,)`` int8 index
     `SPLITS`; lengths ``(n,)`` int32 are the points of each sketch. ``set[i]`` gives a `Sketch`.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        batches, names = _read(self.path)
+        self.files = _files_of(self.path)
+        parts = [_read(file) for file in self.files]
+        batches = [batch for part, _ in parts for batch in part]
         self._xy = [_list_views(batch.column("xy")) for batch in batches]
         self._ends = [_list_views(batch.column("ends")) for batch in batches]
         self._metadata = [batch.column("metadata") for batch in batches]
         self._first_row = np.cumsum([0, *(batch.num_rows for batch in batches)])
-        order = np.argsort(np.array(names, dtype=object)) if names else np.empty(0, np.int64)
-        self.categories: tuple[str, ...] = tuple(names[i] for i in order)
-        rank = np.empty(len(names), np.int16)
-        rank[order] = np.arange(len(names))
-        self.category_ids: NDArray[np.int16] = _joined([rank[_codes(b.column("category"))] for b in batches], np.int16)
+        self.categories: tuple[str, ...] = tuple(sorted({name for _, names in parts for name in names}))
+        place = {name: i for i, name in enumerate(self.categories)}
+        ranks = [np.array([place[name] for name in names], np.int16) for _, names in parts]
+        codes = [rank[_codes(b.column("category"))] for rank, (part, _) in zip(ranks, parts, strict=True) for b in part]
+        self.category_ids: NDArray[np.int16] = _joined(codes, np.int16)
         self.split_ids = _joined([_codes(b.column("split")) for b in batches], np.int8)
         self.lengths = np.empty(len(self), np.int32)
         for (_, offsets), first in zip(self._xy, self._first_row[:-1], strict=True):
@@ -255,18 +288,22 @@ class SketchSet:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Open a set.
+        """Open a set: a file, or a folder with its shards.
 
-        Raises FileError where there is none, FormatError where the file is something else or is damaged: types, ranges
+        Raises FileError where there is none, FormatError where a file is something else or is damaged, or where a shard
+        is missing: types, ranges
         and the ends of strokes are checked before anything is used, and nothing takes more memory than the file has.
         """
         return cls(path)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Thirty-two digits that stand for the file's bytes (BLAKE2b)."""
-        with self.path.open("rb") as file:
-            return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+        """Thirty-two digits that stand for the bytes of the file, or of all shards in their order (BLAKE2b)."""
+        digests = []
+        for path in self.files:
+            with path.open("rb") as file:
+                digests.append(file_digest(file, lambda: blake2b(digest_size=16)).hexdigest())
+        return digests[0] if len(digests) == 1 else blake2b("\n".join(digests).encode(), digest_size=16).hexdigest()
 
     def __len__(self) -> int:
         return int(self._first_row[-1])
@@ -277,7 +314,9 @@ class SketchSet:
     def __getitem__(self, index: int) -> Sketch:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sketch {index} of a set of {len(self)}")
-        batch, row = divmod(index % len(self), _ROWS_PER_BATCH)
+        index %= len(self)
+        batch = int(self._batches_of(np.array([index]))[0])
+        row = index - int(self._first_row[batch])
         xy = _row(self._xy[batch], row).reshape(-1, 2).astype(np.float32) / UNITS
         ends = _row(self._ends[batch], row)
         text = self._metadata[batch][row].as_py()
@@ -305,10 +344,12 @@ class SketchSet:
         """The points of several sketches end to end. Those that follow each other in the set are copied as one."""
         chosen = np.asarray(indices, np.int64)
         lengths = self.lengths[chosen]
+        within = self._batches_of(chosen)
         begins = np.ones(len(chosen), bool)
-        begins[1:] = (np.diff(chosen) != 1) | (chosen[1:] % _ROWS_PER_BATCH == 0)
+        begins[1:] = (np.diff(chosen) != 1) | (np.diff(within) != 0)
         firsts = np.flatnonzero(begins)
-        batches, rows = np.divmod(chosen[firsts], _ROWS_PER_BATCH)
+        batches = within[firsts]
+        rows = chosen[firsts] - self._first_row[batches]
         stops = rows + np.diff(firsts, append=len(chosen))
         xy, ends, strokes = [], [], []
         for batch, row, stop in zip(batches.tolist(), rows.tolist(), stops.tolist(), strict=True):
@@ -322,6 +363,29 @@ class SketchSet:
         is_end[np.concatenate(ends) + np.repeat(starts[:-1], np.concatenate(strokes)) - 1] = True
         return Points((np.concatenate(xy).astype(np.float32) / np.float32(UNITS)).reshape(-1, 2), is_end, starts)
 
+    def _batches_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(self._first_row, indices, side="right") - 1
+
+
+def is_set(path: Path) -> bool:
+    """Whether a path is that of a set: a file with its suffix, or a folder with such files."""
+    return path.suffix.lower() == SET_SUFFIX or (path.is_dir() and any(path.glob(f"*{SET_SUFFIX}")))
+
+
+def _files_of(path: Path) -> tuple[Path, ...]:
+    """The file of a set, or its shards. Raises FileError for a folder without any, FormatError where one is missing."""
+    if not path.is_dir():
+        return (path,)
+    found = tuple(sorted(path.glob(f"*{SET_SUFFIX}")))
+    if not found:
+        raise FileError(path, f"a folder without a set ({SET_SUFFIX}) in it; {_ADVICE}")
+    there = {file.stem for file in found}
+    totals = {int(match[1]) for name in there if (match := re.fullmatch(r"\d{5}-of-(\d{5})", name))}
+    missing = [name for n in totals for i in range(n) if (name := f"{i:05d}-of-{n:05d}") not in there]
+    if missing:
+        raise FormatError(path, f"a set that is not whole: {min(missing)}{SET_SUFFIX} is missing; copy it there")
+    return found
+
 
 def _lists(values: NDArray[np.int16], lengths: NDArray[np.int64]) -> pyarrow.ListArray:
     pa = _arrow()
@@ -334,24 +398,23 @@ def _read(path: Path) -> tuple[list[pyarrow.RecordBatch], list[str]]:
     from sketch_pix2seq.data.untrusted import RefusedArrowError, batches_of
 
     pa, schema = _arrow(), _schema()
-    advice = "`sketch-pix2seq prepare SOURCE... SET.arrow` makes one"
     if not path.exists():
-        raise FileError(path, f"no such file; {advice}")
+        raise FileError(path, f"no such file; {_ADVICE}")
     open_to_read(path).close()
     try:
         buffer = pa.memory_map(str(path)).read_buffer()
         metadata = pa.ipc.open_file(buffer).schema.metadata or {}
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise FormatError(path, f"not a SketchSet; {advice}") from error
+        raise FormatError(path, f"not a SketchSet; {_ADVICE}") from error
     if {key: metadata.get(key) for key in schema.metadata} != schema.metadata:
-        raise FormatError(path, f"an Arrow file, but not a SketchSet of this version; {advice}")
+        raise FormatError(path, f"an Arrow file, but not a SketchSet of this version; {_ADVICE}")
     try:
         batches = batches_of(buffer, schema)
         for batch in batches:
             _check_batch(batch, last=batch is batches[-1])
         return batches, _names(batches)
     except RefusedArrowError as error:
-        raise FormatError(path, f"a SketchSet that is damaged: {error}; {advice}") from error
+        raise FormatError(path, f"a SketchSet that is damaged: {error}; {_ADVICE}") from error
 
 
 def _check_batch(batch: pyarrow.RecordBatch, *, last: bool) -> None:
@@ -405,4 +468,4 @@ def _codes(column: pyarrow.DictionaryArray) -> NDArray[np.integer]:
 
 
 def _joined(parts: Sequence[NDArray[np.integer]], dtype: type[Integer]) -> NDArray[Integer]:
-    return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype)
+    return np.concatenate(parts).astype(dtype, copy=False) if parts else np.empty(0, dtype)

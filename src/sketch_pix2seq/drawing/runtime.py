@@ -6,23 +6,26 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.interface import check_session
 from sketch_pix2seq.errors import ModelError
-        out: FloatArray = self._run(FLOW, feed, "velocity")[0]
-        self._check(FLOW, out, x.shape)
-        return out
-
-    def finished(self, category: NDArray[np.int64], partial: FloatArray) -> FloatArray:
-        n, z = partial.shape
-        zero = np.zeros((n, 1), np.float32)
-        feed = {"x": np.zeros((n, z + FRAME), np.float32), "t": zero, "started": zero}
-        out: FloatArray = self._run(FLOW, feed | {"category": category, "partial": partial}, "finished")[0]
-        self._check(FLOW, out, (n,))
+from sketch_pix2seq.model.folder import (
+    CONFIG,
+    DECODER,
+    ENCODER,
+    FLOW,
+    FLOW_WEIGHTS,
+    START,
+    WEIGHTS,
+    ModelInfo,
+    read_info,
+)
+from sketch_pix2seq.model.untrusted import check_graph, check_weights
+from sketch_pix2seq.sequence import FRAME, PEN_DOWN, PEN_UP
 from sketch_pix2seq.sketch import FloatArray
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from sketch_pix2seq.model.network import Network
 
 RuntimeName = Literal["onnx", "torch"]
+Places: TypeAlias = NDArray[np.integer] | slice | int
 _FEWEST = 16
 """Drawings from which a thread of its own is worth while."""
 
@@ -80,7 +84,7 @@ class DrawingState:
         """The drawings ``chosen`` (indices, in that order, repeats allowed)."""
         return DrawingState(tuple(x[chosen] for x in self.fixed), tuple(x[chosen] for x in self.moving))
 
-    def put(self, places: NDArray[np.integer], others: DrawingState, sources: NDArray[np.integer]) -> None:
+    def put(self, places: Places, others: DrawingState, sources: Places) -> None:
         """Set what moves of some drawings to that of others, in the arrays themselves."""
         for mine, theirs in zip(self.moving, others.moving, strict=True):
             mine[places] = theirs[sources]
@@ -183,19 +187,16 @@ class OnnxRuntime:
         self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
     ) -> FloatArray:
         feed = {"x": x, "t": t, "category": category, "partial": partial, "started": started}
-<<<<<<< HEAD
-        out: FloatArray = self._session(FLOW).run(["velocity"], feed)[0]
+        out: FloatArray = self._run(FLOW, feed, "velocity")[0]
+        self._check(FLOW, out, x.shape)
         return out
 
     def finished(self, category: NDArray[np.int64], partial: FloatArray) -> FloatArray:
         n, z = partial.shape
         zero = np.zeros((n, 1), np.float32)
         feed = {"x": np.zeros((n, z + FRAME), np.float32), "t": zero, "started": zero}
-        out: FloatArray = self._session(FLOW).run(["finished"], feed | {"category": category, "partial": partial})[0]
-=======
-        out: FloatArray = self._run(FLOW, feed)[0]
-        self._check(FLOW, out, x.shape)
->>>>>>> robust
+        out: FloatArray = self._run(FLOW, feed | {"category": category, "partial": partial}, "finished")[0]
+        self._check(FLOW, out, (n,))
         return out
 
     def workers(self, drawings: int) -> Sequence[Runtime]:

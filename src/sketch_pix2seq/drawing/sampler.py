@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.drawing.constants import SAMPLER
 from sketch_pix2seq.drawing.interface import CHANCES
-from sketch_pix2seq.drawing.runtime import DrawingState, Runtime, start_rows
+from sketch_pix2seq.drawing.runtime import DrawingState, Places, Runtime, start_rows
 from sketch_pix2seq.errors import SettingsError
 from sketch_pix2seq.model.folder import ModelInfo
 from sketch_pix2seq.raster import render_fitted, shades_of
@@ -160,11 +160,12 @@ class _Slots:
         arrays = (x[chosen] for x in (self.rows, self.points, self.at, self.done, self.ended))
         return _Slots(self.state.select(chosen), *arrays)
 
-    def put(self, places: NDArray[np.integer], others: _Slots, sources: NDArray[np.integer]) -> None:
+    def put(self, places: Places, others: _Slots, sources: Places) -> None:
         """Copy what moves of some slots of others here."""
         self.state.put(places, others.state, sources)
-        for name in ("rows", "points", "at", "done", "ended"):
-            getattr(self, name)[places] = getattr(others, name)[sources]
+        self.rows[places], self.points[places] = others.rows[sources], others.points[sources]
+        self.at[places], self.done[places] = others.at[sources], others.done[sources]
+        self.ended[places] = others.ended[sources]
 
 
 class _Search:
@@ -195,6 +196,7 @@ class _Search:
         self.weight = np.full(n, -np.inf)
         if pictures is not None:
             self.paper = np.stack([ink_of_points(p[:k], runtime.info) for p in points])
+            self.best_paper = self.paper.copy()
             self.missing = np.array([missing_ink(*both) for both in zip(pictures, self.paper, strict=True)])
         self.finished: list[Sketch | None] = [None] * n
 
@@ -215,83 +217,86 @@ class _Search:
     def _draw_rows(self) -> None:
         """The next row of every proposal whose stroke is not finished."""
         slots, settings = self.slots, self.settings
-        drawing = np.repeat(np.arange(len(self.number)), self.each)
-        turns = np.repeat(self.round, self.each)
-        uses = (slots.at[:, None] * CHANCES + np.arange(CHANCES)).astype(np.uint64)
-        streams = self._streams()[:, None]
-        control = np.empty((len(slots.at), 4), np.float32)
+        going = np.flatnonzero(~slots.done)
+        drawing, at, rows = going // self.each, slots.at[going], slots.rows[going]
+        turns = self.round[drawing]
+        uses = (at[:, None] * CHANCES + np.arange(CHANCES)).astype(np.uint64)
+        control = np.empty((len(going), 4), np.float32)
         control[:, 0] = settings.temperature + WARMER * turns
         control[:, 1], control[:, 3] = settings.pen_temperature, 0
-        control[:, 2] = slots.at > 0  # every drawing has a point
+        control[:, 2] = at > 0  # every drawing has a point
         if self.pictures is not None:
             control[:, 2] *= (turns == 0) | (self.missing[drawing] <= USEFUL)
-        chance = np.minimum(uniform(streams + uses), MOST_CHANCE).astype(np.float32)
-        drawn, after = self.runtime.draw_row(slots.rows, slots.state, chance, control, np.zeros_like(slots.rows))
-        going = np.flatnonzero(~slots.done)
-        if len(going) == len(slots.done):
+        chance = np.minimum(uniform(self._streams(going)[:, None] + uses), MOST_CHANCE).astype(np.float32)
+        everyone = len(going) == len(slots.done)
+        state = slots.state if everyone else slots.state.select(going)
+        drawn, after = self.runtime.draw_row(rows, state, chance, control, np.zeros_like(rows))
+        if everyone:
             slots.state = after
         else:
-            slots.state.put(going, after, going)
-        pen = drawn.row[going, 2:].argmax(axis=1)
-        end = (pen == PEN_END) | (slots.at[going] == settings.max_points)
+            slots.state.put(going, after, slice(None))
+        pen = drawn.row[:, 2:].argmax(axis=1)
+        end = (pen == PEN_END) | (at == settings.max_points)
         slots.ended[going[pen == PEN_END]] = True
-        drew, pens = going[~end], pen[~end]
-        slots.rows[drew] = drawn.row[drew]
-        slots.points[drew, slots.at[drew], :2] = drawn.row[drew, :2]
+        drew, pens, rows = going[~end], pen[~end], drawn.row[~end]
+        slots.rows[drew] = rows
+        slots.points[drew, slots.at[drew], :2] = rows[:, :2]
         slots.points[drew, slots.at[drew], 2] = pens != PEN_DOWN
         slots.at[drew] += 1
         slots.done[going[end]] = True
-        long = slots.at[drew] - np.repeat(self.base.at, self.each)[drew] >= LONG if self.pictures is not None else False
+        long = slots.at[drew] - self.base.at[drew // self.each] >= LONG if self.pictures is not None else False
         slots.done[drew[(pens != PEN_DOWN) | long]] = True
 
-    def _streams(self) -> NDArray[np.uint64]:
-        """Where the random numbers of each proposal begin."""
-        proposals = np.tile(np.arange(self.each), len(self.number))
-        code = np.repeat(self.stroke * 64 + self.round, self.each) * 64 + proposals
-        streams = np.repeat(self.streams[self.number], self.each)
-        return mixed(streams + code.astype(np.uint64) * _STRIDE)
+    def _streams(self, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Where the random numbers of each of some proposals begin."""
+        drawing, proposal = np.divmod(slots, self.each)
+        code = (self.stroke[drawing] * 64 + self.round[drawing]) * 64 + proposal
+        return mixed(self.streams[self.number[drawing]] + code.astype(np.uint64) * _STRIDE)
 
     def _weigh(self, drawing: int, pictures: FloatArray) -> None:
         """Resample one of the proposals of a drawing, and of the best of the rounds before; or go into another
         round."""
         first, base = drawing * self.each, int(self.base.at[drawing])
-        inks = [self._after(slot, base) for slot in range(first, first + self.each)]
-        weights = np.array([self._log_weight(drawing, s, ink, pictures) for s, ink in enumerate(inks, first)])
+        papers = np.stack([self._after(slot, base) for slot in range(first, first + self.each)])
+        weights = self._log_weights(drawing, papers, pictures[self.number[drawing]])
         stream = self.streams[self.number[[drawing]]]
         code = np.array([(self.stroke[drawing] * 64 + self.round[drawing]) * 64 + 63], np.uint64)
         counters = (mixed(stream + code * _STRIDE) + np.arange(len(weights), dtype=np.uint64)).astype(np.uint64)
         chance = uniform(counters)
         chosen = int((weights - np.log(-np.log(np.maximum(chance, 1e-12)))).argmax())  # Gumbel: by weight
         if weights[chosen] > self.weight[drawing]:
-            self.best.put(np.array([drawing]), self.slots, np.array([first + chosen]))
-            self.weight[drawing] = weights[chosen]
+            self.best.put(drawing, self.slots, first + chosen)
+            self.weight[drawing], self.best_paper[drawing] = weights[chosen], papers[chosen]
         if self.weight[drawing] < -BETA and self.round[drawing] + 1 < ROUNDS:
             self.round[drawing] += 1
-            self.slots.put(np.arange(first, first + self.each), self.base, np.full(self.each, drawing))
+            self.slots.put(slice(first, first + self.each), self.base, slice(drawing, drawing + 1))
             return
-        self.paper[drawing] = self._after(drawing, base, self.best)
+        self.paper[drawing] = self.best_paper[drawing]
         self.missing[drawing] = missing_ink(pictures[self.number[drawing]], self.paper[drawing])
         self.weight[drawing] = -np.inf
         self._go_on(drawing, self.best, drawing)
 
-    def _log_weight(self, drawing: int, slot: int, ink: FloatArray, pictures: FloatArray) -> float:
-        """The log weight of a proposal: minus what it wastes, or leaves out where it ends."""
-        if self.slots.ended[slot]:
-            return -BETA * float(self.missing[drawing])
-        picture, before = pictures[self.number[drawing]], self.paper[drawing]
-        gain = float(np.square(before - picture).sum() - np.square(ink - picture).sum())
-        laid = float(np.square(ink - before).sum())
-        return BETA * (EXPECTED * gain - WASTE * (laid - gain)) - STROKE - (USELESS if gain < USEFUL else 0.0)
+    def _log_weights(self, drawing: int, papers: FloatArray, picture: FloatArray) -> NDArray[np.float64]:
+        """The log weight of each proposal: minus what it wastes, or leaves out where it ends.
 
-    def _after(self, slot: int, first: int, slots: _Slots | None = None) -> FloatArray:
+        papers: the paper with each proposal on it ``(K, size, size)``.
+        """
+        before = self.paper[drawing]
+        energy = np.square(papers - picture).reshape(self.each, -1).sum(axis=1)
+        gain = (np.square(before - picture).sum() - energy).astype(np.float64)
+        laid = np.square(papers - before).reshape(self.each, -1).sum(axis=1).astype(np.float64)
+        useless = np.where(gain < USEFUL, USELESS, 0.0)
+        weights = BETA * (EXPECTED * gain - WASTE * (laid - gain)) - STROKE - useless
+        ended = self.slots.ended[drawing * self.each : (drawing + 1) * self.each]
+        return np.where(ended, -BETA * float(self.missing[drawing]), weights)
+
+    def _after(self, slot: int, first: int) -> FloatArray:
         """The paper of a drawing with the stroke of a slot on it."""
-        slots = self.slots if slots is None else slots
-        drawing = slot // self.each if slots is self.slots else slot
-        points = slots.points[slot, : slots.at[slot]]
+        paper: FloatArray = self.paper[slot // self.each]
+        points = self.slots.points[slot, : self.slots.at[slot]]
         if len(points) == first:
-            return np.asarray(self.paper[drawing])
-        after: FloatArray = np.maximum(self.paper[drawing], ink_of_points(points, self.runtime.info, first))
-        return after
+            return paper
+        return np.maximum(paper, ink_of_points(points, self.runtime.info, first))
 
     def _go_on(self, drawing: int, slots: _Slots, slot: int) -> None:
         """Take the stroke in a slot: the drawing is finished, or its next stroke begins there."""
@@ -304,10 +309,8 @@ class _Search:
         self.stroke[drawing] += 1
         self.round[drawing] = 0
         if self.pictures is not None:
-            place = np.array([drawing])
-            self.base.put(place, slots, np.array([slot]))
-            mine = np.arange(drawing * self.each, (drawing + 1) * self.each)
-            self.slots.put(mine, slots, np.full(self.each, slot))
+            self.base.put(drawing, slots, slot)
+            self.slots.put(slice(drawing * self.each, (drawing + 1) * self.each), slots, slice(slot, slot + 1))
 
     def _keep(self, drawings: NDArray[np.int64]) -> None:
         """Drop the drawings that are finished."""
@@ -318,6 +321,7 @@ class _Search:
             setattr(self, name, getattr(self, name)[drawings])
         if self.pictures is not None:
             self.paper, self.missing = self.paper[drawings], self.missing[drawings]
+            self.best_paper = self.best_paper[drawings]
 
 
 def ink_of_points(points: FloatArray, info: ModelInfo, first: int = 0) -> FloatArray:

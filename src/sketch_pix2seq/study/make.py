@@ -84,7 +84,7 @@ def prepare_study(
         settings=settings,
         renderer=Renderer(),
         data=str(data),
-        data_sha256=_file_digest(Path(data)),
+        data_sha256=_set_digest(sketches),
         models=tuple(models),
         models_sha256=digests,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -172,15 +172,18 @@ def _check_same(
         differences.append(f"models {' '.join(design.models)}, not {' '.join(models)}")
     elif data is not None and tuple(map(_model_digest, models)) != design.models_sha256:
         differences.append("another version of a model")
-    if data is not None:
-        SketchSet.open(data)
-        if _file_digest(Path(data)) != design.data_sha256:
-            differences.append(f"data {design.data}, another set than {data}")
+    if data is not None and _set_digest(SketchSet.open(data)) != design.data_sha256:
+        differences.append(f"data {design.data}, another set than {data}")
     if differences:
         raise SettingsError(
             f"{folder} holds another study ({'; '.join(differences)}); give another --out, or leave these flags and"
             " --data out to serve it as it is"
         )
+
+
+def _set_digest(sketches: SketchSet) -> str:
+    digests = [_file_digest(path) for path in sketches.files]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _file_digest(path: Path) -> str:
