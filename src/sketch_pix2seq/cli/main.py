@@ -138,7 +138,7 @@ def _run(words: list[str]) -> None:
     if defaults is not None:
         default, given = defaults(given)
     else:
-        default, given = _configured(module.Settings, given)
+        default, given = _configured(module.Settings, name, given)
     module.run(parse(module.Settings, name, given, default))
 
 
@@ -202,7 +202,7 @@ def flag_error(box: str) -> str:
     return problem + (f"; did you mean --{near[0]}?" if near else "")
 
 
-def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:
+def _configured(kind: type[Any], name: str, words: list[str]) -> tuple[Any, list[str]]:
     """Defaults from ``--config FILE.yaml``, and the other flags."""
     import tyro
 
@@ -210,7 +210,9 @@ def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:
     if path is None:
         return None, others
     needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
-    return overlaid(kind(**dict.fromkeys(needed, tyro.MISSING)), read_yaml(Path(path)), path), others
+    return overlaid(
+        kind(**dict.fromkeys(needed, tyro.MISSING)), read_yaml(Path(path)), path, flat=name not in _NESTED
+    ), others
 
 
 def take_option(words: list[str], flag: str) -> tuple[str | None, list[str]]:
@@ -260,16 +262,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
-    """A settings dataclass with some fields replaced, nested ones too; keys may be written with - or _."""
+def overlaid(settings: Any, values: dict[str, Any], where: str | Path, *, flat: bool = False) -> Any:
+    """A settings dataclass with some fields replaced, nested ones too; keys may be written with - or _.
+
+    flat: nested dataclasses are groups of the help, whose keys stand beside the others.
+    """
     hints = get_type_hints(type(settings))
-    known = {f.name for f in fields(settings)}
+    known = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    groups = {name: known.pop(name) for name in list(known) if flat and is_dataclass(known[name])}
     changes: dict[str, Any] = {}
     for key, value in values.items():
         name = str(key).replace("-", "_")
+        if group := next((group for group, inside in groups.items() if name in _keys(inside)), None):
+            changes[group] = groups[group] = overlaid(groups[group], {key: value}, where, flat=True)
+            continue
         if name not in known:
-            raise FormatError(where, f"no setting {key!r:.80}; there are {', '.join(sorted(known))}")
-        now = getattr(settings, name)
+            names = {*known, *(name for inside in groups.values() for name in _keys(inside))}
+            raise FormatError(where, f"no setting {key!r:.80}; there are {', '.join(sorted(names))}")
+        now = known[name]
         if is_dataclass(now):
             if not isinstance(value, dict):
                 raise FormatError(where, f"{key} must hold settings of its own")
@@ -280,6 +290,16 @@ def overlaid(settings: Any, values: dict[str, Any], where: str | Path) -> Any:
         except ValueError as error:
             raise FormatError(where, f"{key}: {value!r:.80} will not do; {error}") from None
     return replace(settings, **changes)
+
+
+def _keys(settings: Any) -> Iterator[str]:
+    """The names of a group's settings, those of its own groups too."""
+    for field in fields(settings):
+        inside = getattr(settings, field.name)
+        if is_dataclass(inside):
+            yield from _keys(inside)
+        else:
+            yield field.name
 
 
 def _typed(value: Any, hint: Any) -> Any:
