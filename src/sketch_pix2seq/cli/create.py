@@ -35,7 +35,7 @@ from sketch_pix2seq.formats.paper import PaperSettings
 
 @dataclass(frozen=True)
 class Drawing:
-    """What all tasks have."""
+    """The same for all tasks."""
 
     freedom: Freedom = None
     """How closely drawings follow what they are drawn from: 0: its lines; 1: only its category."""
@@ -61,25 +61,24 @@ class Altered:
 
     sketch-pix2seq create altered car.png --remove 2,3
 
-    Shares of ink say how much the drawings show of what was added and of what was taken away. strokes.png, beside the
-    sheet, tells the numbers of the strokes. Without a change, the picture is redrawn as it is: something that the
-    model never learned, say.
+    Prints the fraction of the added ink, and of the removed ink, that the drawings have. strokes.png, beside the sheet,
+    shows the numbers of the strokes. Without a change, the picture is redrawn as it is.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     picture: tyro.conf.Positional[tuple[str, ...]] = ()
     """The picture."""
     add: str | None = None
-    """A picture of a part to put on it."""
+    """A picture to add to it."""
     at: tuple[float, float] = (0.5, 0.5)
-    """Where the middle of the part goes: x and y, 0 to 1 from left to right and from top to bottom of the drawing."""
+    """Position of the middle of the added picture: x and y, 0 to 1 from left to right and from top to bottom."""
     size: float = 0.3
-    """Longest side of the part, as a share of the drawing's."""
+    """Longest side of the added picture, as a fraction of the drawing's."""
     remove: str = ""
-    """Numbers of strokes to take away, separated by commas; see strokes.png."""
+    """Numbers of the strokes to remove, separated by commas; see strokes.png."""
     cut: tuple[float, float, float, float] | None = None
-    """A region to clip away: left, top, right and bottom, 0 to 1 as for --at."""
+    """A region to remove: left, top, right and bottom, 0 to 1 as for --at."""
     samples: int = 8
     """Drawings of each input."""
     out: Path = Path("altered")
@@ -97,17 +96,17 @@ class Hybrid:
 
     Each thing is a picture, or the name of a category.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     things: tyro.conf.Positional[tuple[str, ...]] = ()
     """Two pictures or categories: A B."""
     how: HybridWay = "overlay"
-    """Both on one canvas; the left or top of A and the right or bottom of B; or their codes mixed."""
+    """"overlay": both on one canvas; "left-right", "top-bottom": a half of each; "code": the mean of their codes."""
     mix: float = 0.5
-    """Share of B's code in the mix, 0 to 1."""
+    """With --how code: weight of B's code, 0 to 1."""
     cut_at: float = 0.5
-    """Where both are cut, as a share of the canvas from the left or top."""
+    """With --how left-right and top-bottom: where both are cut, as a fraction of the canvas from the left or top."""
     samples: int = 8
     """Drawings of each input."""
     out: Path = Path("hybrid")
@@ -117,7 +116,7 @@ class Hybrid:
 
 @dataclass(frozen=True)
 class Interpolate:
-    """Draw the way from one thing to another: a strip of drawings, and an animation there and back.
+    """Draw the steps from one thing to another, as a strip and as an animation.
 
     sketch-pix2seq create interpolate pig.png car.png --steps 12
 
@@ -125,17 +124,17 @@ class Interpolate:
 
     Each thing is a picture, or the name of a category.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     things: tyro.conf.Positional[tuple[str, ...]] = ()
     """Two pictures or categories: A B."""
     steps: int = 10
-    """Drawings of the way, both ends among them."""
+    """Drawings of an interpolation, both ends included."""
     how: How = "spherical"
-    """Along the arc between the codes, or along the straight line."""
+    """Spherical or linear interpolation of the codes."""
     samples: int = 1
-    """Ways to draw."""
+    """Interpolations to draw; each is a row of the strip."""
     out: Path = Path("interpolation")
     """Folder for the drawings, the sheet, the strip and the animation."""
     drawing: Drawing = Drawing()
@@ -143,13 +142,13 @@ class Interpolate:
 
 @dataclass(frozen=True)
 class Analogy:
-    """Draw A - B + C: what A has and B lacks, on C.
+    """Draw A - B + C: the difference between A and B, added to C.
 
     sketch-pix2seq create analogy cat-with-body.png cat.png pig.png
 
     Each thing is a picture, or the name of a category.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     things: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -163,19 +162,19 @@ class Analogy:
 
 @dataclass(frozen=True)
 class Heal:
-    """Redraw pictures of which patches are missing.
+    """Redraw pictures with missing patches.
 
     sketch-pix2seq create heal pig.png fish.jpg --damage 0.1 0.3 0.5
 
     The sheet shows what the model saw beside what it drew.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Pictures and folders."""
     damage: tuple[float, ...] = (0.1, 0.3, 0.5)
-    """Shares of the patches with ink to blank, one after the other."""
+    """Fractions of the patches with ink to erase; each fraction gives one damaged picture."""
     samples: int = 4
     """Drawings of each damaged picture."""
     out: Path = Path("healed")
@@ -185,15 +184,15 @@ class Heal:
 
 @dataclass(frozen=True)
 class Complete:
-    """Go on with a started drawing: several ways in which it could end.
+    """Finish a started drawing, in several ways.
 
     sketch-pix2seq create complete started.svg
 
     sketch-pix2seq create complete started.svg --category pig
 
-    The strokes that are there stay as they are. With a category or a picture, that is what it becomes.
+    The given strokes are kept. --category or --picture says what the drawing is to become.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     started: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -223,7 +222,7 @@ TASKS: dict[str, type[Task]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Creative tasks on pictures of one's own.
+    """Creative tasks with your own pictures.
 
     sketch-pix2seq create interpolate pig.png car.png
     """

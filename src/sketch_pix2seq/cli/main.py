@@ -25,28 +25,28 @@ from sketch_pix2seq.files import open_to_read
 PROGRAM = "sketch-pix2seq"
 
 COMMANDS = {
-    "studio": "draw in the browser, and the model draws with you",
-    "draw": "redraw pictures, stroke by stroke, with a trained model",
-    "categories": "list what a model can draw without a picture",
-    "create": "creative tasks: alter, blend, interpolate, analogies, heal, complete",
+    "studio": "draw in the browser together with a model",
+    "draw": "draw a picture again, stroke by stroke, or draw a category",
+    "categories": "list the categories that a model can draw",
+    "create": "creative tasks: altered, hybrid, interpolate, analogy, heal, complete",
     "convert": "convert drawings between SVG, PNG, GIF, ndjson, npz and pictures",
-    "look": "show what is in a set or file: a contact sheet and statistics",
+    "look": "show statistics and a contact sheet of a set, a file or a folder",
     "download": "download drawings of Quick, Draw!",
-    "prepare": "make one set to learn from of files and folders of drawings",
-    "train": "train a model on a set, or go on with a run",
-    "export": "a model for other places: the studio for a web host, a run's model folder, a map",
-    "import-js": "make a model folder of a model of sketch-rnn's JavaScript",
-    "evaluate": "measure what a model draws: likelihood, Rec, Ret@k, FID, a machine's Turing test",
-    "train-classifier": "train the sketch classifier that evaluate needs",
-    "reproduce": "train and compare the models of the paper, and write a report",
-    "study": "a Turing test with people: serve it, and report what they answered",
+    "prepare": "make a training set from files and folders of drawings",
+    "train": "train a model on a set, or continue a run",
+    "export": "write the studio for a web host, a model folder of a run, a map, or a sketch-rnn model",
+    "import-js": "make a model folder from a model of sketch-rnn's JavaScript",
+    "evaluate": "measure what a model draws: likelihood, Rec, Ret@k, FID, two-sample tests",
+    "train-classifier": "train the sketch classifier that evaluate uses",
+    "reproduce": "train and compare the models of the paper; write a report",
+    "study": "a Turing test with people: serve it, and report the answers",
 }
 """Every command with its line in the help; each is a module of this package (- as _) with `Settings` and `run`."""
 
 _NESTED = ("train", "train-classifier")
 """Commands whose settings hold others; their flags are written with both names: --augment.drop."""
 _LONGEST_CONFIG = 64 << 10
-_CONFIG = "--config FILE.yaml reads any of these settings from a file; flags come last."
+_CONFIG = "--config FILE.yaml reads settings from a file; flags override the file."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -347,7 +347,7 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            f"`{PROGRAM} COMMAND --help` tells each command's settings and their defaults; `--config FILE.yaml` reads",
-            f"them from a file. `{PROGRAM} --version` prints {__version__}.",
+            f"`{PROGRAM} COMMAND --help` shows the settings of a command and their defaults; `--config FILE.yaml`",
+            f"reads settings from a file. `{PROGRAM} --version` prints {__version__}.",
         ]
     )
