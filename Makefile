@@ -1,7 +1,8 @@
 # make draw    redraw a picture that comes with the repository
 # make studio  draw in the browser, and the model draws with you
-# make test    lint, types and tests; those of the studio's page too, where Node is
+# make test    lint, types, tests and documentation; the tests of the studio's page too, where Node is
 # make test-oldest   draw with the oldest releases that pyproject.toml allows
+# make docs    build the documentation as a site, with a page for every public function; any broken link is an error
 # make bench   speed of start-up, drawing, preparing and retrieval; with SET=drawings.arrow also of training, on one and
 #              several processes, and what the bundled model does on that set
 # make model   train the bundled model anew, from first weights, on SET=drawings.arrow into RUN=runs/model
@@ -27,7 +28,7 @@ MODULES := studio/node_modules/.package-lock.json
 # The development install holds all that drawing needs and follows the sources, so where it is, drawing uses it.
 INSTALLED := $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.plain)
 
-.PHONY: draw studio studio-page test test-oldest test-page bench fuzz model clean
+.PHONY: draw docs studio studio-page test test-oldest test-page bench fuzz model clean
 
 draw: $(INSTALLED)
 	$(BIN)/sketch-pix2seq draw examples/pig.png --format svg,gif --out drawings
@@ -45,6 +46,7 @@ studio-page: $(MODULES)
 test: $(VENV)/.dev test-page
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 # `numpy>=2.0` among the dependencies becomes `numpy==2.0.*`, and so on.
@@ -62,6 +64,10 @@ ifdef NPM
 else
 	@echo "There is no Node here: the tests of the studio's page are skipped."
 endif
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "Open site/index.html."
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
@@ -91,7 +97,7 @@ fuzz: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest drawings build dist studio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest drawings build dist site studio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(MODULES): studio/package-lock.json
 	cd studio && npm ci --no-audit --no-fund --loglevel=error

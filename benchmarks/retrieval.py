@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from sketch_pix2seq.evaluation.metrics import precision_recall, retrieval_ranks
 
-WIDTH = 256
+WIDTH = 128
 CATEGORIES = 345
 PLAIN = 20_000
 """Items of the gallery with which the plain way is run."""

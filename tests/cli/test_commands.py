@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -459,14 +459,14 @@ def test_a_console_that_has_no_chinese_shows_it_all_the_same(here: Path) -> None
 # -- help and settings from a file ------------------------------------------------------------------------------
 
 
-def flags(kind: type[Any], prefix: str = "") -> Iterator[str]:
-    """Every flag of a command's settings; positional ones are left out."""
+def flags(kind: type[Any], prefix: str | None = "") -> Iterator[str]:
+    """Every flag of a command's settings; positional ones are left out. prefix: None where groups give no prefix."""
     for field in fields(kind):
         if is_dataclass(field.default):
-            yield from flags(type(field.default), f"{prefix}{field.name}.")
+            yield from flags(type(field.default), None if prefix is None else f"{prefix}{field.name}.")
         elif "Positional" not in str(field.type):
             name = "from" if field.name == "start_from" else field.name
-            yield f"--{prefix}{name}".replace("_", "-")
+            yield f"--{prefix or ''}{name}".replace("_", "-")
 
 
 def entries(help_text: str) -> dict[str, str]:
@@ -485,7 +485,7 @@ def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"\nsketch-pix2seq {name} " in out, "an example"
     assert "\n--config FILE.yaml" in out
     explained = entries(out)
-    assert set(explained) == set(flags(settings_of(name)))
+    assert set(explained) == set(flags(settings_of(name), "" if name.startswith("train") else None))
     for flag, text in explained.items():
         assert re.search(r"\(default: .*\)$", text), f"{flag} states no default: {text}"
         words = text.split("(default")[0].split(maxsplit=1)[-1]
@@ -499,6 +499,28 @@ def settings_of(name: str) -> type[Any]:
 
 def module_of(name: str) -> ModuleType:
     return import_module(f"sketch_pix2seq.cli.{name.replace('-', '_')}")
+
+
+def test_the_help_of_draw_begins_with_what_people_change_and_ends_with_the_sampler(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert called("draw --help") == 0
+    out = capsys.readouterr().out
+    order = list(entries(out))
+    assert order[:6] == ["--category", "--freedom", "--samples", "--out", "--format", "--seed"]
+    sampler = {"--temperature", "--pen-temperature", "--max-points", "--proposals", "--guidance"}
+    assert set(order[-5:]) == sampler
+    assert re.search(r"sampling options.*--temperature", out, re.DOTALL)
+
+
+def test_a_file_holds_the_settings_of_groups_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(module_of("draw"), "run", given.append)
+    path = tmp_path / "settings.yaml"
+    path.write_text("temperature: 0.3\nwidth-mm: 120\nguidance: 3")
+    assert called(f"draw --config {path} --temperature 0.5") == 0
+    assert given[0].sampling == replace(given[0].sampling, temperature=0.5, guidance=3.0)
+    assert given[0].paper.width_mm == 120
 
 
 @pytest.mark.parametrize("line", ["", "help", "-h", "--help"])
@@ -516,7 +538,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
     "studio": ("port: 0\nmap: false\nhost: localhost", {"port": 0, "map": False, "host": "localhost"}),
     "categories": ("model: run", {"model": "run"}),
-    "draw": ("samples: 4\nwidth-mm: 120\nformat: png,gif", {"samples": 4, "width_mm": 120.0, "format": "png,gif"}),
+    "draw": ("samples: 4\nformat: png,gif\nfreedom: 1", {"samples": 4, "format": "png,gif", "freedom": 1.0}),
     "convert": ("simplify: 2\nfit: true\ncountries: [GB]", {"simplify": 2.0, "fit": True, "countries": ("GB",)}),
     "look": ("source: set.arrow\nrows: 3", {"source": Path("set.arrow"), "rows": 3}),
     "download": ("categories: [cat, alarm clock]\nkind: raw", {"categories": ("cat", "alarm clock"), "kind": "raw"}),

@@ -8,8 +8,20 @@ from pathlib import Path
 import pytest
 
 from sketch_pix2seq.cli import create as command
-from sketch_pix2seq.cli.create import TASKS, Altered, Analogy, Complete, Heal, Hybrid, Interpolate, Settings, Task
+from sketch_pix2seq.cli.create import (
+    TASKS,
+    Altered,
+    Analogy,
+    Complete,
+    Drawing,
+    Heal,
+    Hybrid,
+    Interpolate,
+    Settings,
+    Task,
+)
 from sketch_pix2seq.cli.main import main, parse
+from sketch_pix2seq.cli.options import Sampling
 from sketch_pix2seq.errors import FormatError, SettingsError
 from sketch_pix2seq.formats import write_sketch
 from sketch_pix2seq.sketch import Sketch
@@ -29,10 +41,10 @@ def test_flags() -> None:
         picture=("pig.png",), add="ear.svg", at=(-0.1, 1.2), size=0.2, remove="3,4"
     )
     assert parsed("altered pig.png --cut 0 0 0.5 1 --model runs/mine --seed 3") == Altered(
-        picture=("pig.png",), cut=(0, 0, 0.5, 1), model="runs/mine", seed=3
+        picture=("pig.png",), cut=(0, 0, 0.5, 1), drawing=Drawing(model="runs/mine", seed=3)
     )
     assert parsed("hybrid pig car --how code --mix 0.3 --temperature 0.4") == Hybrid(
-        things=("pig", "car"), how="code", mix=0.3, temperature=0.4
+        things=("pig", "car"), how="code", mix=0.3, drawing=Drawing(sampling=Sampling(temperature=0.4))
     )
     assert parsed("interpolate pig.png car --steps 5 --how linear") == Interpolate(
         things=("pig.png", "car"), steps=5, how="linear"
@@ -42,7 +54,7 @@ def test_flags() -> None:
         pictures=(Path("a.png"), Path("b.png")), damage=(0.2, 0.4)
     )
     assert parsed("complete a.svg --category pig --format svg,gif") == Complete(
-        started=("a.svg",), category="pig", format="svg,gif"
+        started=("a.svg",), category="pig", drawing=Drawing(format="svg,gif")
     )
 
 
@@ -70,7 +82,10 @@ def test_help(name: str, kind: type[Task], capsys: pytest.CaptureFixture[str]) -
     assert out.startswith(f"usage: sketch-pix2seq create {name} ")
     assert f"\nsketch-pix2seq create {name} " in out, "an example"
     assert "\n--config FILE.yaml" in out
+    assert "--temperature" in out
     for field in fields(kind):
+        if field.name == "drawing":
+            continue
         assert f"--{field.name.replace('_', '-')}" in out or field.name in ("picture", "things", "pictures", "started")
 
 

@@ -123,7 +123,7 @@ class Scripted:
             out[i] = self.choose(int(number), float(chance[i, 0]), control[i])  # type: ignore[operator]
         forced = control[:, 3] > 0
         out[forced] = given[forced]
-        return Rows(out, np.zeros((len(rows), 2), np.float32)), DrawingState(state.fixed, (state.moving[0] + 1,))
+        return Rows(out, np.full((len(rows), 2), -1, np.float32)), DrawingState(state.fixed, (state.moving[0] + 1,))
 
     def workers(self, drawings: int) -> list[Runtime]:
         return [self]
@@ -213,6 +213,109 @@ def test_ink_and_what_is_missing() -> None:
     assert missing_ink(whole, whole - second) == pytest.approx(float(np.square(second).sum()), rel=0.05)
     shifted = np.roll(whole, 1, axis=0)
     assert missing_ink(whole, shifted) == 0, "a pixel beside counts as there"
+
+
+def cross() -> FloatArray:
+    """The ink of a picture ``(1, size, size)`` in 0..1."""
+    lines = [[[0, 127], [255, 127]], [[127, 0], [127, 255]]]
+    sketch = Sketch(tuple(np.array(line, np.float32) for line in lines))
+    return render(sketch, Scripted.info.model.raster)[None].astype(np.float32) / 255
+
+
+def test_a_proposal_is_weighed_by_the_ink_that_it_wastes() -> None:
+    state = Scripted(None).start(np.zeros((1, 1), np.float32), Told.nothing(Scripted.info, 1))
+    picture = cross()
+    search = sampler._Search(Scripted(None), state, np.zeros(1, np.uint64), SampleSettings(), picture, None)
+    along, beside = np.array([[-127, 0, 0], [254, 0, 1]], np.float32), np.array([[-90, -90, 0], [0, 60, 1]], np.float32)
+    for strokes in (along, beside, along[:1] + 1, np.concatenate([along, beside])):
+        ink = ink_of_points(strokes, Scripted.info)
+        before, after = np.square(picture[0]).sum(), np.square(ink - picture[0]).sum()
+        covered, wasted = before - after, np.square(ink).sum() - (before - after)
+        expected = sampler.BETA * (sampler.EXPECTED * covered - sampler.WASTE * wasted) - sampler.STROKE
+        expected -= sampler.USELESS if covered < sampler.USEFUL else 0
+        assert search._log_weight(0, 0, ink, picture) == pytest.approx(expected, rel=1e-4, abs=1e-3)
+    search.slots.ended[0] = True
+    missing = missing_ink(picture[0], np.zeros_like(picture[0]))
+    assert missing > sampler.USEFUL
+    assert search._log_weight(0, 0, np.zeros_like(picture[0]), picture) == pytest.approx(-sampler.BETA * missing)
+
+
+def test_proposals_are_resampled_in_proportion_to_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
+        return END if number else up(100 if chance < 0.5 else -100, 0)
+
+    def weigh(search: object, drawing: int, slot: int, ink: object, pictures: object) -> float:
+        return np.log(3) if search.slots.points[slot, 0, 0] > 0 else 0.0  # type: ignore[attr-defined, no-any-return]
+
+    monkeypatch.setattr(sampler._Search, "_log_weight", weigh)
+    settings = SampleSettings(proposals=16, max_points=2)
+    drawings = scripted(Scripted(choose), 400, pictures=np.repeat(cross(), 400, axis=0), settings=settings)
+    right = np.mean([drawing.strokes[0][0, 0] > CANVAS_SIZE / 2 for drawing in drawings])
+    assert right == pytest.approx(0.75, abs=0.06)
+
+
+def test_of_several_rounds_the_best_is_kept_each_warmer_than_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    proposed: list[float] = []
+    controls: list[np.ndarray] = []
+
+    def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
+        if number == 0:
+            controls.append(control.copy())
+            proposed.append(chance)
+        return END if number else up(100 * chance, 0)
+
+    def weigh(search: object, drawing: int, slot: int, ink: object, pictures: object) -> float:
+        return -1e4 * (2 - float(search.slots.points[slot, 0, 0]) / 100)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(sampler, "ROUNDS", 3)
+    monkeypatch.setattr(sampler._Search, "_log_weight", weigh)
+    settings = SampleSettings(temperature=0.3, pen_temperature=0.7, proposals=4, max_points=1)
+    (drawing,) = scripted(Scripted(choose), 1, pictures=cross(), settings=settings)
+    assert len(proposed) == 3 * 4
+    assert drawing.strokes[0][0, 0] - CANVAS_SIZE / 2 == pytest.approx(100 * max(proposed), abs=0.01)
+    told = np.array(controls)
+    expected = np.repeat([0.3, 0.3 + sampler.WARMER, 0.3 + 2 * sampler.WARMER], 4)
+    np.testing.assert_allclose(told[:, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(told[:, 1:], np.tile([0.7, 0, 0], (12, 1)), rtol=1e-5)
+
+
+def test_a_drawing_may_not_end_in_a_further_round_while_ink_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end: list[tuple[float, bool]] = []
+
+    def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
+        if number == 1:
+            may_end.append((float(control[0]), bool(control[2])))
+        return up(20, 20)
+
+    monkeypatch.setattr(sampler, "ROUNDS", 2)
+    monkeypatch.setattr(sampler._Search, "_log_weight", lambda *_: -1e4)
+    settings = SampleSettings(temperature=0.3, proposals=2, max_points=2)
+    scripted(Scripted(choose), 1, pictures=cross(), settings=settings)
+    assert may_end == [(pytest.approx(0.3), True)] * 2 + [(pytest.approx(0.3 + sampler.WARMER), False)] * 2
+
+
+def test_a_proposal_that_does_not_lift_the_pen_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    points: list[int] = []
+    weigh = sampler._Search._weigh
+
+    def spied(search: sampler._Search, drawing: int, pictures: FloatArray) -> None:
+        points.append(int(search.slots.at.max() - search.base.at[drawing]))
+        weigh(search, drawing, pictures)
+
+    monkeypatch.setattr(sampler, "LONG", 5)
+    monkeypatch.setattr(sampler, "ROUNDS", 1)
+    monkeypatch.setattr(sampler._Search, "_weigh", spied)
+    settings = SampleSettings(proposals=2, max_points=12)
+    scripted(Scripted(lambda *_: down(1, 1)), 1, pictures=cross(), settings=settings)
+    assert points == [5, 5, 2]
+
+
+def test_rows_beyond_a_drawings_length_have_no_density() -> None:
+    runtime = Scripted(None)
+    state = runtime.start(np.zeros((3, 1), np.float32), Told.nothing(Scripted.info, 3))
+    runtime.choose = lambda *_: down(1, 1)
+    density, _ = prefill(runtime, state, np.tile(np.array(up(1, 1), np.float32), (3, 4, 1)), np.array([4, 2, 1]))
+    np.testing.assert_array_equal(density.sum(axis=1), [[-4, -4], [-2, -2], [-1, -1]])
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -15,7 +15,7 @@ from sketch_pix2seq.sketch import Sketch
 
 def measured(sketch: Sketch, settings: PaperSettings) -> tuple[float, float, float, float, float, float]:
     """Width and height of the page in mm, and left, top, right and bottom of the drawing on it, in mm."""
-    text = svg_text(sketch, paper=settings.paper())
+    text = svg_text(sketch, paper=settings.size())
     size = re.search(r'width="([\d.]+)mm" height="([\d.]+)mm" viewBox="(\S+) (\S+) (\S+) (\S+)"', text)
     assert size is not None
     width, height, left, top, view_width, view_height = map(float, size.groups())
@@ -71,7 +71,7 @@ def test_an_upright_line_is_as_high_as_it_should_be_wide() -> None:
 )
 def test_what_is_not_possible_is_said(settings: PaperSettings, said: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(said)):
-        settings.paper()
+        settings.size()
 
 
 def test_a_drawing_too_high_for_its_page(house: Sketch) -> None:

@@ -128,6 +128,16 @@ def test_the_objective_weighs_its_terms() -> None:
     assert float(weighed.detach()) == pytest.approx(reconstruction + 2 * 6 / losses.sketches, rel=1e-5)
 
 
+def test_the_loss_of_pixels_is_a_mean_over_pixels_and_a_sum_over_sketches() -> None:
+    network = fixed_network(KINDS["default"]).eval()
+    batch = batch_of(KINDS["default"])
+    prediction = network(batch)
+    probability, ink = prediction.pixels.sigmoid(), batch.ink[:, 0]
+    entropy = -(ink * probability.log() + (1 - ink) * (1 - probability).log()).mean(dim=(1, 2))
+    found = losses_of(prediction, batch).pixel
+    torch.testing.assert_close(found, entropy.sum(), rtol=1e-4, atol=1e-5)
+
+
 def test_settings_that_exclude_each_other_are_refused() -> None:
     base = ModelSettings()
     for changed in ({"noise": 1.0}, {"sample_z": True}, {"category_size": 0}, {"attend": 1.5}, {"canvas": False}):

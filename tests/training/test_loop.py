@@ -13,13 +13,18 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
+from sketch_pix2seq.data.batches import Loader
+from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.errors import FormatError, SettingsError, SketchError
 from sketch_pix2seq.model.folder import CHECKPOINT
+from sketch_pix2seq.model.losses import Losses
 from sketch_pix2seq.model.network import Network, Prediction, Tensors
+from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.training import loop
 from sketch_pix2seq.training.checkpoint import load_checkpoint
-from sketch_pix2seq.training.loop import Line, train
+from sketch_pix2seq.training.loop import Line, train, validate
 from sketch_pix2seq.training.settings import LossSettings, OptimiserSettings, TrainSettings
 from tests.conftest import REPOSITORY
 from tests.training.conftest import TINY_MODEL, tiny_settings
@@ -52,8 +57,6 @@ def test_published_normalisation(tiny_set: Path, tmp_path: Path) -> None:
     """L_R: summed over a sketch, averaged over the batch, divided by the longest sketch's points."""
     _, progress, _ = train(tiny_set, tmp_path, tiny_settings(steps=1, validate_every=1))
     figures = progress.history[0]
-    from sketch_pix2seq.data.store import SketchSet
-
     sketches = SketchSet.open(tiny_set)
     chosen = sketches.indices("valid")
     longest = int(sketches.lengths[sketches.indices("train")].max())
@@ -224,6 +227,78 @@ def test_learning_rates() -> None:
     assert rates == pytest.approx([1e-4, 1e-3, 1e-3, 5e-4, 0])
     cosine = OptimiserSettings(1e-3, 0.0, "cosine", warmup=0)
     assert [cosine.rate(s, 100) for s in (0, 50, 100)] == pytest.approx([1e-3, 5e-4, 0])
+
+
+def test_what_is_kept_and_validated_is_the_average_of_the_weights(tiny_set: Path, tmp_path: Path) -> None:
+    settings = tiny_settings()
+    network, progress, _ = train(tiny_set, tmp_path, settings)
+    saved = tensors_of(tmp_path)
+    state = network.state_dict()
+    for name, value in state.items():
+        torch.testing.assert_close(value, saved[f"average.{name}"], rtol=0, atol=0)
+    assert any(not torch.equal(value, saved[f"network.{name}"]) for name, value in state.items())
+    sketches = SketchSet.open(tiny_set)
+    raster, batch = settings.model.raster, settings.batch
+    loader = Loader(sketches, "valid", network.sequence, raster, batch, training=False, seed=settings.seed)
+    found = validate(network, loader, settings.validate_sketches, 1)
+    assert progress.history[-1]["nats"] == pytest.approx(found["nats"], rel=1e-5)
+    assert progress.best == min(figures["nats"] for figures in progress.history)
+
+
+def test_each_step_has_its_learning_rate(tiny_set: Path, tmp_path: Path) -> None:
+    """While the learning rate has hardly begun to rise, the weights hardly move."""
+    settings = tiny_settings(steps=3, optimiser=OptimiserSettings(learning_rate=0.1, warmup=10**9))
+    train(tiny_set, tmp_path, settings)
+    saved = tensors_of(tmp_path)
+    torch.manual_seed(settings.seed)
+    first = Network(settings.model, SequenceSpec(settings.model.start), 2)
+    for name, value in first.named_parameters():
+        torch.testing.assert_close(saved[f"network.{name}"], value.detach(), rtol=0, atol=1e-6)
+
+
+def test_each_step_has_its_eta_and_its_own_noise(
+    tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etas: list[float] = []
+    seeds: list[int] = []
+    objective, seed = loop.objective, torch.manual_seed
+
+    def spied_objective(losses: Losses, longest: int, **weights: float) -> torch.Tensor:
+        etas.append(weights["eta"])
+        return objective(losses, longest, **weights)
+
+    def spied_seed(number: int) -> torch.Generator:
+        seeds.append(number)
+        return seed(number)
+
+    monkeypatch.setattr(loop, "objective", spied_objective)
+    monkeypatch.setattr(torch, "manual_seed", spied_seed)
+    settings = tiny_settings(steps=4, loss=LossSettings(kl_rate=0.5))
+    train(tiny_set, tmp_path, settings)
+    assert etas == [settings.loss.eta(step) for step in range(4)]
+    assert len(set(seeds)) == len(seeds) == 5, "one for the first weights, one for each step"
+
+
+def test_gradients_are_clipped_by_norm_or_by_value() -> None:
+    layer = nn.Linear(3, 1, bias=False)
+
+    def clipped(**settings: float) -> tuple[float, list[float]]:
+        layer.weight.grad = torch.tensor([[3.0, 0.0, -4.0]])
+        optimiser = OptimiserSettings(**{"clip_norm": 0.0, "clip_value": 0.0} | settings)  # type: ignore[arg-type]
+        norm = loop._clip(layer, tiny_settings(optimiser=optimiser))
+        return float(norm), layer.weight.grad[0].tolist()
+
+    assert clipped() == (5.0, [3.0, 0.0, -4.0])
+    norm, gradient = clipped(clip_norm=1.0)
+    assert norm == pytest.approx(5)
+    assert gradient == pytest.approx([0.6, 0.0, -0.8], abs=1e-5)
+    assert clipped(clip_value=1.0) == (5.0, [1.0, 0.0, -1.0])
+
+
+def test_a_share_of_the_steps_attends() -> None:
+    settings = tiny_settings(model=replace(TINY_MODEL, attend=0.2))
+    attended = sum(loop._attends(settings, step) for step in range(4000))
+    assert attended / 4000 == pytest.approx(0.2, abs=0.03)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "auto"])

@@ -10,6 +10,7 @@ from typing import Annotated, TypeAlias
 import tyro
 
 from sketch_pix2seq.cli.console import console, progress
+from sketch_pix2seq.cli.options import Freedom, Sampling
 from sketch_pix2seq.drawing.create import (
     Alteration,
     Creation,
@@ -23,7 +24,7 @@ from sketch_pix2seq.drawing.create import (
     write_creation,
 )
 from sketch_pix2seq.drawing.latent import How
-from sketch_pix2seq.drawing.model import DrawSettings, Model
+from sketch_pix2seq.drawing.model import Model
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.drawing.runtime import RuntimeName
 from sketch_pix2seq.drawing.writing import formats_of, without_own
@@ -33,15 +34,13 @@ from sketch_pix2seq.formats.paper import PaperSettings
 
 
 @dataclass(frozen=True)
-class Common(PaperSettings, DrawSettings):
-    """What every creative task has."""
+class Drawing:
+    """The same for all tasks."""
 
-    out: Path = Path("created")
-    """Folder for the drawings and the sheet."""
-    samples: int = 8
-    """Drawings of each input."""
+    freedom: Freedom = None
+    """How closely drawings follow what they are drawn from: 0: its lines; 1: only its category."""
     format: str = "svg"
-    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none": the sheet alone."""
+    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none": only the sheet."""
     seed: int = 0
     """The same seed gives the same strokes."""
     model: str = BUNDLED
@@ -49,42 +48,46 @@ class Common(PaperSettings, DrawSettings):
     runtime: RuntimeName = "onnx"
     """"onnx", or "torch" where PyTorch is installed."""
     overwrite: bool = False
-    """Replace files of the folder that were not drawn by an earlier call, too."""
+    """Also replace files in the folder that no earlier call wrote."""
+    paper: PaperSettings = PaperSettings()
+    sampling: Sampling = Sampling()
 
 
 @dataclass(frozen=True)
-class Altered(Common):
+class Altered:
     """Redraw a picture with parts added or missing: does the model draw what it sees, or what it knows?
 
     sketch-pix2seq create altered pig.png --add ear.svg --at 0.5 0 --size 0.2
 
     sketch-pix2seq create altered car.png --remove 2,3
 
-    Shares of ink say how much the drawings show of what was added and of what was taken away. strokes.png, beside the
-    sheet, tells the numbers of the strokes. Without a change, the picture is redrawn as it is: something that the
-    model never learned, say.
+    Prints the fraction of the added ink, and of the removed ink, that the drawings have. strokes.png, beside the sheet,
+    shows the numbers of the strokes. Without a change, the picture is redrawn as it is.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
-    out: Path = Path("altered")
-    """Folder for the drawings and the sheet."""
     picture: tyro.conf.Positional[tuple[str, ...]] = ()
     """The picture."""
     add: str | None = None
-    """A picture of a part to put on it."""
+    """A picture to add to it."""
     at: tuple[float, float] = (0.5, 0.5)
-    """Where the middle of the part goes: x and y, 0 to 1 from left to right and from top to bottom of the drawing."""
+    """Position of the middle of the added picture: x and y, 0 to 1 from left to right and from top to bottom."""
     size: float = 0.3
-    """Longest side of the part, as a share of the drawing's."""
+    """Longest side of the added picture, as a fraction of the drawing's."""
     remove: str = ""
-    """Numbers of strokes to take away, separated by commas; see strokes.png."""
+    """Numbers of the strokes to remove, separated by commas; see strokes.png."""
     cut: tuple[float, float, float, float] | None = None
-    """A region to clip away: left, top, right and bottom, 0 to 1 as for --at."""
+    """A region to remove: left, top, right and bottom, 0 to 1 as for --at."""
+    samples: int = 8
+    """Drawings of each input."""
+    out: Path = Path("altered")
+    """Folder for the drawings and the sheet."""
+    drawing: Drawing = Drawing()
 
 
 @dataclass(frozen=True)
-class Hybrid(Common):
+class Hybrid:
     """Redraw two things in one: two pictures overlaid or spliced, or their codes mixed.
 
     sketch-pix2seq create hybrid pig.png car.png --how left-right
@@ -93,24 +96,27 @@ class Hybrid(Common):
 
     Each thing is a picture, or the name of a category.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
-    out: Path = Path("hybrid")
-    """Folder for the drawings and the sheet."""
     things: tyro.conf.Positional[tuple[str, ...]] = ()
     """Two pictures or categories: A B."""
     how: HybridWay = "overlay"
-    """Both on one canvas; the left or top of A and the right or bottom of B; or their codes mixed."""
+    """"overlay": both on one canvas; "left-right", "top-bottom": a half of each; "code": the mean of their codes."""
     mix: float = 0.5
-    """Share of B's code in the mix, 0 to 1."""
+    """With --how code: weight of B's code, 0 to 1."""
     cut_at: float = 0.5
-    """Where both are cut, as a share of the canvas from the left or top."""
+    """With --how left-right and top-bottom: where both are cut, as a fraction of the canvas from the left or top."""
+    samples: int = 8
+    """Drawings of each input."""
+    out: Path = Path("hybrid")
+    """Folder for the drawings and the sheet."""
+    drawing: Drawing = Drawing()
 
 
 @dataclass(frozen=True)
-class Interpolate(Common):
-    """Draw the way from one thing to another: a strip of drawings, and an animation there and back.
+class Interpolate:
+    """Draw the steps from one thing to another, as a strip and as an animation.
 
     sketch-pix2seq create interpolate pig.png car.png --steps 12
 
@@ -118,80 +124,88 @@ class Interpolate(Common):
 
     Each thing is a picture, or the name of a category.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
-    out: Path = Path("interpolation")
-    """Folder for the drawings, the sheet, the strip and the animation."""
-    samples: int = 1
-    """Ways to draw."""
     things: tyro.conf.Positional[tuple[str, ...]] = ()
     """Two pictures or categories: A B."""
     steps: int = 10
-    """Drawings of the way, both ends among them."""
+    """Drawings of an interpolation, both ends included."""
     how: How = "spherical"
-    """Along the arc between the codes, or along the straight line."""
+    """Spherical or linear interpolation of the codes."""
+    samples: int = 1
+    """Interpolations to draw; each is a row of the strip."""
+    out: Path = Path("interpolation")
+    """Folder for the drawings, the sheet, the strip and the animation."""
+    drawing: Drawing = Drawing()
 
 
 @dataclass(frozen=True)
-class Analogy(Common):
-    """Draw A - B + C: what A has and B lacks, on C.
+class Analogy:
+    """Draw A - B + C: the difference between A and B, added to C.
 
     sketch-pix2seq create analogy cat-with-body.png cat.png pig.png
 
     Each thing is a picture, or the name of a category.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
-    out: Path = Path("analogy")
-    """Folder for the drawings and the sheet."""
     things: tyro.conf.Positional[tuple[str, ...]] = ()
     """Three pictures or categories: A B C."""
+    samples: int = 8
+    """Drawings of each input."""
+    out: Path = Path("analogy")
+    """Folder for the drawings and the sheet."""
+    drawing: Drawing = Drawing()
 
 
 @dataclass(frozen=True)
-class Heal(Common):
-    """Redraw pictures of which patches are missing.
+class Heal:
+    """Redraw pictures with missing patches.
 
     sketch-pix2seq create heal pig.png fish.jpg --damage 0.1 0.3 0.5
 
     The sheet shows what the model saw beside what it drew.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
-    out: Path = Path("healed")
-    """Folder for the drawings and the sheet."""
-    samples: int = 4
-    """Drawings of each damaged picture."""
     pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Pictures and folders."""
     damage: tuple[float, ...] = (0.1, 0.3, 0.5)
-    """Shares of the patches with ink to blank, one after the other."""
+    """Fractions of the patches with ink to erase; each fraction gives one damaged picture."""
+    samples: int = 4
+    """Drawings of each damaged picture."""
+    out: Path = Path("healed")
+    """Folder for the drawings and the sheet."""
+    drawing: Drawing = Drawing()
 
 
 @dataclass(frozen=True)
-class Complete(Common):
-    """Go on with a started drawing: several ways in which it could end.
+class Complete:
+    """Finish a started drawing, in several ways.
 
     sketch-pix2seq create complete started.svg
 
     sketch-pix2seq create complete started.svg --category pig
 
-    The strokes that are there stay as they are. With a category or a picture, that is what it becomes.
+    The given strokes are kept. --category or --picture says what the drawing is to become.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
-    out: Path = Path("completed")
-    """Folder for the drawings and the sheet."""
     started: tyro.conf.Positional[tuple[str, ...]] = ()
     """The started drawing."""
     category: str | None = None
     """What it is to become."""
     picture: str | None = None
     """A picture of what it is to become."""
+    samples: int = 8
+    """Drawings of each input."""
+    out: Path = Path("completed")
+    """Folder for the drawings and the sheet."""
+    drawing: Drawing = Drawing()
 
 
 Task: TypeAlias = Altered | Hybrid | Interpolate | Analogy | Heal | Complete
@@ -208,7 +222,7 @@ TASKS: dict[str, type[Task]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Creative tasks on pictures of one's own.
+    """Creative tasks with your own pictures.
 
     sketch-pix2seq create interpolate pig.png car.png
     """
@@ -237,17 +251,18 @@ def defaults(words: list[str]) -> tuple[Settings | None, list[str]]:
         return None, others
     if not others or others[0] not in TASKS:
         raise SettingsError(f"name a task before its settings: create {'|'.join(TASKS)} --config {path}")
-    return Settings(overlaid(TASKS[others[0]](), read_yaml(Path(path)), path)), others
+    return Settings(overlaid(TASKS[others[0]](), read_yaml(Path(path)), path, flat=True)), others
 
 
 def run(settings: Settings) -> None:
     """Do a task and say what came of it and where it is."""
     task = settings.task
-    formats, paper = formats_of(task.format), task.paper()
+    drawing = task.drawing
+    formats, paper = formats_of(drawing.format), drawing.paper.size()
     with progress() as bar:
         bar.add_task("drawing", total=None)
         creation = _created(task)
-        report = write_creation(creation, task.out, formats=formats, paper=paper, overwrite=task.overwrite)
+        report = write_creation(creation, task.out, formats=formats, paper=paper, overwrite=drawing.overwrite)
     if isinstance(creation, Alteration):
         _tell_seen(creation)
     beside = f"; also {', '.join(path.name for path in report.others)}" if report.others else ""
@@ -256,6 +271,7 @@ def run(settings: Settings) -> None:
 
 
 def _created(task: Task) -> Creation:
+    seed, settings = task.drawing.seed, task.drawing.sampling.with_freedom(task.drawing.freedom)
     if isinstance(task, Altered):
         (picture,) = _exactly("altered", task.picture, "one picture: PICTURE")
         remove = _numbers(task.remove)
@@ -269,8 +285,8 @@ def _created(task: Task) -> Creation:
             size=task.size,
             remove=remove,
             cut=task.cut,
-            seed=task.seed,
-            settings=task,
+            seed=seed,
+            settings=settings,
         )
     if isinstance(task, Hybrid):
         a, b = _exactly("hybrid", task.things, "two pictures or categories: A B")
@@ -282,20 +298,20 @@ def _created(task: Task) -> Creation:
             how=task.how,
             share=task.mix,
             at=task.cut_at,
-            seed=task.seed,
-            settings=task,
+            seed=seed,
+            settings=settings,
         )
     if isinstance(task, Interpolate):
         a, b = _exactly("interpolate", task.things, "two pictures or categories: A B")
         return interpolation(
-            _model(task), a, b, task.samples, steps=task.steps, how=task.how, seed=task.seed, settings=task
+            _model(task), a, b, task.samples, steps=task.steps, how=task.how, seed=seed, settings=settings
         )
     if isinstance(task, Analogy):
         a, b, c = _exactly("analogy", task.things, "three pictures or categories: A B C")
-        return analogy(_model(task), a, b, c, task.samples, seed=task.seed, settings=task)
+        return analogy(_model(task), a, b, c, task.samples, seed=seed, settings=settings)
     if isinstance(task, Heal):
         pictures = [path for path, _ in without_own(find_files(task.pictures), task.pictures)]
-        return healing(_model(task), pictures, task.damage, task.samples, seed=task.seed, settings=task)
+        return healing(_model(task), pictures, task.damage, task.samples, seed=seed, settings=settings)
     (started,) = _exactly("complete", task.started, "one started drawing: STARTED")
     return completion(
         _model(task),
@@ -303,13 +319,13 @@ def _created(task: Task) -> Creation:
         task.samples,
         category=task.category,
         picture=task.picture,
-        seed=task.seed,
-        settings=task,
+        seed=seed,
+        settings=settings,
     )
 
 
 def _model(task: Task) -> Model:
-    return load_model(task.model, runtime=task.runtime)
+    return load_model(task.drawing.model, runtime=task.drawing.runtime)
 
 
 def _exactly(name: str, given: Sequence[str], needed: str) -> Sequence[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import tyro
 
 from sketch_pix2seq.cli.console import progress, say, warn
-from sketch_pix2seq.drawing.model import DrawSettings
+from sketch_pix2seq.cli.options import Freedom, Sampling
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.drawing.redraw import draw_from_nothing, redraw
 from sketch_pix2seq.drawing.runtime import RuntimeName
@@ -19,37 +19,42 @@ from sketch_pix2seq.formats.paper import PaperSettings
 
 
 @dataclass(frozen=True)
-class Settings(PaperSettings, DrawSettings):
-    """Redraw pictures, stroke by stroke: PNG, JPEG and other pictures, SVG, ndjson and npz, or folders of them.
+class Settings:
+    """Draw a picture again, stroke by stroke, or draw a category without a picture.
 
     sketch-pix2seq draw cat.png --samples 9 --format svg,gif
 
     sketch-pix2seq draw --category pig --samples 16
 
-    Writes each drawing as NAME-1.svg ..., and one sheet with each picture beside its redrawings. --category draws from
-    nothing: it needs no picture. Drawings of an earlier call are replaced, other files are not.
+    Writes each drawing as NAME-1.svg, NAME-2.svg, ..., and sheet.png, which shows each picture beside its drawings.
+    Drawings of an earlier call are replaced; other files are not.
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Pictures, drawings and folders."""
+    """Pictures (PNG, JPEG, WebP, GIF, BMP), drawings (SVG, ndjson, npz), and folders of them."""
     category: tuple[str, ...] = ()
-    """Without a picture: draw these categories of the model, or "any". With one: what it shows."""
+    """Without a picture: categories to draw, or "any". With a picture: the category that it shows."""
+    freedom: Freedom = None
+    """How closely drawings follow the picture. 0: its lines; in between: the same thing in the same pose; 1: only its
+    category."""
+    samples: int = 9
+    """Drawings of each picture or category."""
     out: Path = Path("drawings")
     """Folder for the drawings."""
-    overwrite: bool = False
-    """Replace files of the folder that were not drawn by an earlier call, too."""
-    samples: int = 9
-    """Redrawings of each picture, or drawings of each category."""
     format: str = "svg"
-    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none": the sheet alone."""
+    """What to write of each drawing, separated by commas: svg, png, gif, apng, ndjson, npz; "none": only the sheet."""
     seed: int = 0
     """The same seed gives the same strokes."""
     model: str = BUNDLED
     """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
+    overwrite: bool = False
+    """Also replace files in the folder that no earlier call wrote."""
+    limit: int = 100
+    """At most this many drawings are read from each input file."""
     runtime: RuntimeName = "onnx"
     """"onnx", or "torch" where PyTorch is installed."""
-    limit: int = 100
-    """Drawings read of each input file at most."""
+    paper: PaperSettings = PaperSettings()
+    sampling: Sampling = Sampling()
 
 
 def run(settings: Settings) -> None:
@@ -60,7 +65,8 @@ def run(settings: Settings) -> None:
         )
     if settings.inputs and len(settings.category) > 1:
         raise SettingsError("with pictures, --category says what they show: name one, and pictures before it")
-    formats, paper = formats_of(settings.format), settings.paper()
+    formats, paper = formats_of(settings.format), settings.paper.size()
+    drawn = settings.sampling.with_freedom(settings.freedom)
     with progress() as bar:
         task = bar.add_task("drawing", total=None)
 
@@ -72,7 +78,7 @@ def run(settings: Settings) -> None:
             "samples": settings.samples,
             "formats": formats,
             "seed": settings.seed,
-            "settings": settings,
+            "settings": drawn,
             "paper": paper,
             "overwrite": settings.overwrite,
             "on_progress": show,

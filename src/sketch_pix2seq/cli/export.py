@@ -28,17 +28,17 @@ class Run:
 
     A run in a folder that is called like one of the other exports: sketch-pix2seq export ./web
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Folder that `train --out` wrote."""
     data: Path = Path("drawings.arrow")
-    """The set that it learns from."""
+    """The set that the run is trained on."""
     out: Path | None = None
-    """Where the model folder goes; RUN/model when not given."""
+    """The model folder to write; RUN/model if not given."""
     overwrite: bool = False
-    """Replace another model that lies in the folder of --out."""
+    """Replace another model in the folder of --out."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Web:
 
     sketch-pix2seq export web site --model runs/mine --data mine.arrow
 
-    Nothing but files is needed there. An earlier export is renewed; what else lies in its folder stays.
+    The host only serves files. An earlier export is replaced; other files in the folder are kept.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     folders: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -59,25 +59,26 @@ class Web:
     model: str = BUNDLED
     """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
-    """A set whose drawings the map shows, to whoever opens the page; without one, the model draws those itself."""
+    """A set whose drawings the map shows to everyone who opens the page. Without one, the map shows drawings by the
+    model."""
     map: bool = True
-    """Make the map where the model has none yet: up to a minute, once."""
+    """Make the map if the model has none yet; this takes up to a minute, once."""
     overwrite: bool = False
     """Write into a folder that holds something else."""
 
 
 @dataclass(frozen=True)
 class Map:
-    """Make the map that the studio shows: drawings of every category, each where its code belongs.
+    """Make the map that the studio shows: drawings of every category, placed by their codes.
 
     sketch-pix2seq export map runs/mine
 
     sketch-pix2seq export map runs/mine --data mine.arrow --per-category 40
 
-    With a set they are people's, from its training split; without one the model draws them from nothing. Drawings that
-    are not clear are left out.
+    With --data, the drawings are people's, from the training split. Without it, the model draws them. Drawings that the
+    classifier does not recognise are left out.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     models: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -85,24 +86,24 @@ class Map:
     data: Path | None = None
     """A set of drawings."""
     out: Path | None = None
-    """The file to write; atlas.safetensors in the model's folder when not given. An older map is replaced."""
+    """The file to write; atlas.safetensors in the model's folder if not given. An older map is replaced."""
     per_category: int = 6
-    """Drawings of each category at most."""
+    """At most this many drawings of each category."""
     seed: int = 0
     """The same seed gives the same map."""
     overwrite: bool = False
-    """Replace a file that is no map, too."""
+    """Also replace a file that is not a map."""
 
 
 @dataclass(frozen=True)
 class Js:
-    """Write a model for programs that are made for sketch-rnn's JavaScript models.
+    """Write a model for programs that load sketch-rnn's JavaScript models.
 
     sketch-pix2seq export js runs/mine mine.gen.json
 
-    They hold a decoder alone, so the model must have no encoder: `train --recipe decoder-only` makes one.
+    The format holds only a decoder, so the model must have no encoder: `train --recipe decoder-only` makes one.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     paths: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -118,7 +119,7 @@ TASKS: dict[str, type[Task]] = {RUN: Run, "web": Web, "map": Map, "js": Js}
 
 @dataclass(frozen=True)
 class Settings:
-    """Take a model elsewhere: the first word says what to write, and any other first word is the folder of a run.
+    """Write a model for another use. The first word is web, map or js, or else the folder of a run.
 
     sketch-pix2seq export runs/mine --data drawings.arrow
 

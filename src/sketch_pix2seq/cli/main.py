@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import cleandoc
@@ -26,28 +26,28 @@ PROGRAM = "sketch-pix2seq"
 T = TypeVar("T")
 
 COMMANDS = {
-    "studio": "draw in the browser, and the model draws with you",
-    "draw": "redraw pictures, stroke by stroke, with a trained model",
-    "categories": "list what a model can draw without a picture",
-    "create": "creative tasks: alter, blend, interpolate, analogies, heal, complete",
+    "studio": "draw in the browser together with a model",
+    "draw": "draw a picture again, stroke by stroke, or draw a category",
+    "categories": "list the categories that a model can draw",
+    "create": "creative tasks: altered, hybrid, interpolate, analogy, heal, complete",
     "convert": "convert drawings between SVG, PNG, GIF, ndjson, npz and pictures",
-    "look": "show what is in a set or file: a contact sheet and statistics",
+    "look": "show statistics and a contact sheet of a set, a file or a folder",
     "download": "download drawings of Quick, Draw!",
-    "prepare": "make one set to learn from of files and folders of drawings",
-    "train": "train a model on a set, or go on with a run",
-    "export": "a model for other places: the studio for a web host, a run's model folder, a map",
-    "import-js": "make a model folder of a model of sketch-rnn's JavaScript",
-    "evaluate": "measure what a model draws: likelihood, Rec, Ret@k, FID, a machine's Turing test",
-    "train-classifier": "train the sketch classifier that evaluate needs",
-    "reproduce": "train and compare the models of the paper, and write a report",
-    "study": "a Turing test with people: serve it, and report what they answered",
+    "prepare": "make a training set from files and folders of drawings",
+    "train": "train a model on a set, or continue a run",
+    "export": "write the studio for a web host, a model folder of a run, a map, or a sketch-rnn model",
+    "import-js": "make a model folder from a model of sketch-rnn's JavaScript",
+    "evaluate": "measure what a model draws: likelihood, Rec, Ret@k, FID, two-sample tests",
+    "train-classifier": "train the sketch classifier that evaluate uses",
+    "reproduce": "train and compare the models of the paper; write a report",
+    "study": "a Turing test with people: serve it, and report the answers",
 }
 """Every command with its line in the help; each is a module of this package (- as _) with `Settings` and `run`."""
 
 _NESTED = ("train", "train-classifier")
 """Commands whose settings hold others; their flags are written with both names: --augment.drop."""
 _LONGEST_CONFIG = 64 << 10
-_CONFIG = "--config FILE.yaml reads any of these settings from a file; flags come last."
+_CONFIG = "--config FILE.yaml reads settings from a file; flags override the file."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -142,7 +142,7 @@ def _run(words: list[str]) -> None:
     if defaults is not None:
         default, given = defaults(given)
     else:
-        default, given = _configured(module.Settings, given)
+        default, given = _configured(module.Settings, name, given)
     module.run(parse(module.Settings, name, given, default))
 
 
@@ -206,7 +206,7 @@ def flag_error(box: str) -> str:
     return problem + (f"; did you mean --{near[0]}?" if near else "")
 
 
-def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:
+def _configured(kind: type[Any], name: str, words: list[str]) -> tuple[Any, list[str]]:
     """Defaults from ``--config FILE.yaml``, and the other flags."""
     import tyro
 
@@ -214,7 +214,9 @@ def _configured(kind: type[Any], words: list[str]) -> tuple[Any, list[str]]:
     if path is None:
         return None, others
     needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
-    return overlaid(kind(**dict.fromkeys(needed, tyro.MISSING)), read_yaml(Path(path)), path), others
+    return overlaid(
+        kind(**dict.fromkeys(needed, tyro.MISSING)), read_yaml(Path(path)), path, flat=name not in _NESTED
+    ), others
 
 
 def take_option(words: list[str], flag: str) -> tuple[str | None, list[str]]:
@@ -266,15 +268,40 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def overlaid(settings: T, values: dict[str, Any], where: str | Path) -> T:
+def overlaid(settings: T, values: dict[str, Any], where: str | Path, *, flat: bool = False) -> T:
     """A settings dataclass with some fields replaced, nested ones too; keys may be written with - or _.
 
+    flat: nested dataclasses are groups of the help, whose keys stand beside the others.
     Raises FormatError for what is no setting or not of its type, SettingsError for values that exclude each other.
     """
     try:
-        return plain.overlaid(settings, values)
+        return plain.overlaid(settings, _nested(settings, values) if flat else values)
     except ValueError as error:
         raise FormatError(where, str(error)) from None
+
+
+def _nested(settings: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Values of a flat mapping, those of a group in a mapping of its own."""
+    inside = {f.name: getattr(settings, f.name) for f in fields(settings) if is_dataclass(getattr(settings, f.name))}
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key).replace("-", "_")
+        group = next((group for group, held in inside.items() if name in _keys(held)), None)
+        if group is None:
+            out[key] = value
+        else:
+            out.setdefault(group, {})[key] = value
+    return {key: _nested(inside[key], value) if key in inside else value for key, value in out.items()}
+
+
+def _keys(settings: Any) -> Iterator[str]:
+    """The names of a group's settings, those of its own groups too."""
+    for field in fields(settings):
+        inside = getattr(settings, field.name)
+        if is_dataclass(inside):
+            yield from _keys(inside)
+        else:
+            yield field.name
 
 
 def _overview() -> str:
@@ -288,7 +315,7 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            f"`{PROGRAM} COMMAND --help` tells each command's settings and their defaults; `--config FILE.yaml` reads",
-            f"them from a file. `{PROGRAM} --version` prints {__version__}.",
+            f"`{PROGRAM} COMMAND --help` shows the settings of a command and their defaults; `--config FILE.yaml`",
+            f"reads settings from a file. `{PROGRAM} --version` prints {__version__}.",
         ]
     )

@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """Draw in the browser, and a model draws with you: it redraws, finishes, varies and blends what you drew.
+    """Draw in the browser together with a model: it redraws, finishes, varies and blends your drawings.
 
     sketch-pix2seq studio
 
     sketch-pix2seq studio --model runs/mine --data mine.arrow
 
     The model runs in the browser. Nothing leaves this machine, and nothing is loaded from elsewhere. `export web`
-    writes the same for any web host.
+    writes the studio for a web host.
     """
 
     model: str = BUNDLED
     """"bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     data: Path | None = None
-    """A set whose drawings the map shows; without one, the model draws those itself."""
+    """A set whose drawings the map shows. Without one, the map shows drawings by the model."""
     map: bool = True
-    """Make the map where the model has none yet: up to a minute, once."""
+    """Make the map if the model has none yet; this takes up to a minute, once."""
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 lets other machines in."""
+    """Address to listen on; 0.0.0.0 makes it reachable from other machines."""
     port: int = 8600
-    """Port to listen on; 0 takes a free one, and so does the default where it is taken."""
+    """Port to listen on; 0 = any free port. If the default is taken, a free port is used."""
     browser: bool = True
     """Open the page in the browser."""
 

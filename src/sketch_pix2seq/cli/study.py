@@ -25,14 +25,14 @@ class Serve(StudySettings):
 
     sketch-pix2seq study serve --data drawings.arrow --models bundled runs/mine --out study
 
-    The first start makes the study: sketches of the test split, and redrawings of others by each model. Later ones
-    serve it as it is (--out alone is enough), answers and all. --host 0.0.0.0 lets other machines in.
+    The first start makes the study: sketches from the test split, and drawings by each model of other sketches. Later
+    starts need only --out; answers are kept. --host 0.0.0.0 makes it reachable from other machines.
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     data: Path | None = None
-    """A set with a test split, as `sketch-pix2seq prepare` writes; needed where the study is not there yet."""
+    """A set with a test split, as `sketch-pix2seq prepare` writes it; needed for the first start."""
     models: tuple[str, ...] = (BUNDLED,)
     """Models to compare with people, each "bundled", a model folder, or hf:owner/name on the Hugging Face Hub."""
     out: Path = Path("study")
@@ -40,29 +40,29 @@ class Serve(StudySettings):
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 8000
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on; 0 = any free port."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Tell how often each model's drawings were taken for a person's, in a study that has ended or is running.
+    """Report how often people took each model's drawings for a person's; the study may be running.
 
     sketch-pix2seq study report study
 
-    --config FILE.yaml reads any of these settings from a file; flags come last.
+    --config FILE.yaml reads settings from a file; flags override the file.
     """
 
     study: tyro.conf.Positional[Path] = Path("study")
     """Folder of the study."""
     json: bool = False
-    """Everything as JSON."""
+    """Print JSON instead of tables."""
     categories: bool = True
     """Show the table by category."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A Turing test with people: can they tell the models' drawings from those of people?
+    """A Turing test with people: can they tell the drawings of models from those of people?
 
     sketch-pix2seq study serve --data drawings.arrow --models bundled --out study
 

@@ -29,20 +29,20 @@ class Settings(TrainSettings):
 
     sketch-pix2seq train --recipe sketch-pix2seq --data drawings.arrow --out runs/paper --steps 5000
 
-    Defaults below are those of the recipe, which is "few" with --from and "default" without.
+    The defaults below are those of the recipe: "few" with --from, otherwise "default".
 
     Several processes: `accelerate launch -m sketch_pix2seq train ...`.
     """
 
     data: Path = Path("drawings.arrow")
-    """The set to learn from."""
+    """The set to train on."""
     out: Path = Path("runs/default")
     """Folder of the run: checkpoint, sheets, TensorBoard events and, at the end, model/."""
     recipe: str = DEFAULT
-    """Where the defaults come from: default, few (a few drawings, --from a model), cnn-kl,
-    rnn-no-kl, sketch-pix2seq, sketch-rnn or decoder-only (no encoder: it draws from nothing)."""
+    """The defaults: default; few (a few drawings, with --from); cnn-kl, rnn-no-kl, sketch-pix2seq and sketch-rnn (the
+    models of the paper); decoder-only (no encoder)."""
     start_from: Annotated[str, tyro.conf.arg(name="from")] = ""
-    """Teach this model new drawings: "bundled", a folder or a name on the Hub; its network settings are taken over."""
+    """Begin with the weights and network settings of this model: "bundled", a model folder, or hf:owner/name."""
 
 
 def defaults(words: list[str]) -> tuple[Settings, list[str]]:

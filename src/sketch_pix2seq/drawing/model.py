@@ -46,12 +46,12 @@ class DrawSettings(SampleSettings):
     """How pictures and categories are drawn."""
 
     freedom: float | None = None
-    """From 0, which follows the picture line by line, over the same thing in the same pose, to 1, which keeps the
-    category alone: the level to which the picture's code is noised and brought back by the flow. Default: 0.4; 0 for a
-    model without a flow."""
+    """How closely drawings follow the picture: 0 = its lines; in between = the same thing in the same pose; 1 = only
+    its category. It is the level to which the picture's code is noised before the flow denoises it (SDEdit, Meng et
+    al. 2022). Default: 0.4; 0 for a model without a flow."""
     guidance: float = MODEL["guidance"]
-    """How far the flow goes towards what the category alone brings; 1 = as varied as people's drawings, more is clearer
-    and less varied."""
+    """Weight of classifier-free guidance (Ho & Salimans 2022) in the flow: 1 is as varied as people's drawings, more is
+    clearer and less varied."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

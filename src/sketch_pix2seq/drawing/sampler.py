@@ -61,13 +61,14 @@ class SampleSettings:
     """How strokes are drawn from the mixture."""
 
     temperature: float = SAMPLER["temperature"]
-    """tau: multiplies the mixture's variance and divides the logits of the Gaussians; 0 = the likeliest."""
+    """tau: multiplies the mixture's variance and divides the logits of its Gaussians; 0 = the mean of the likeliest
+    Gaussian."""
     pen_temperature: float = SAMPLER["pen_temperature"]
-    """Divides the logits of the pen states; far below 0.5 the end of the drawing is all but forbidden."""
+    """Divides the logits of the pen states. Far below 0.5, drawings hardly ever end."""
     max_points: int = SAMPLER["max_points"]
-    """A drawing that has not ended by then is cut off."""
+    """Drawings are cut off after this many points."""
     proposals: int = SAMPLER["proposals"]
-    """Strokes proposed for each one that is drawn, where a picture is followed; 1 = no search."""
+    """Strokes proposed for each stroke, where a picture is followed; 1 = no search."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.pen_temperature < 0:

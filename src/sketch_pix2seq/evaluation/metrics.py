@@ -17,7 +17,7 @@ from sketch_pix2seq.evaluation.results import Estimate
 from sketch_pix2seq.evaluation.statistics import bootstrap_two
 
 _BLOCK = 2048
-"""Rows of a block of distances; a block of float32 takes 16 MB."""
+"""Rows of a block of distances, which takes 32 MB."""
 
 Reals = NDArray[np.floating]
 Labels = NDArray[np.integer]
@@ -76,8 +76,7 @@ def retrieval_ranks(queries: Reals, gallery: Reals, *, block: int = _BLOCK) -> N
 
     queries: ``(n, z)``; gallery: ``(m, z)`` with m >= n; item i of the gallery is query i's own, items from n on are
     only there to be confused with. The rank is the number of other items that are at most as far as the own one: a tie,
-    such as the same drawing twice in the gallery, counts against the model. Distances that single precision cannot
-    tell from the own one are computed again in double precision.
+    such as the same drawing twice in the gallery, counts against the model. Distances are in double precision.
     Raises ValueError for other shapes or numbers that are not finite, DataError without queries.
     """
     queries, gallery = np.asarray(queries), np.asarray(gallery)
@@ -88,33 +87,13 @@ def retrieval_ranks(queries: Reals, gallery: Reals, *, block: int = _BLOCK) -> N
         )
     if n == 0:
         raise DataError("there are no queries to look for in the gallery")
-    middle = gallery.mean(axis=0, dtype=np.float64)
-    extremes = np.stack([end for codes in (queries, gallery) for end in (codes.min(axis=0), codes.max(axis=0))])
-    scale = float(np.abs(extremes - middle).max()) or 1.0
-    if not np.isfinite(scale):
+    if not all(np.isfinite(codes[rows]).all() for codes in (queries, gallery) for rows in _blocks(len(codes), block)):
         raise ValueError("codes hold a number that is not finite")
-    ranks = np.zeros(n, np.int64)
+    ranks = np.full(n, -1, np.int64)  # the own item is at most as far as itself
     for rows in _blocks(n, block):
-        asked = queries[rows].astype(np.float64)
-        own = _squared(asked, gallery[rows].astype(np.float64))
-        q, q_norm = _reduced(asked, middle, scale)
-        limit = own / scale**2 - q_norm**2
+        own = np.diagonal(_squared(queries[rows], gallery[rows]))
         for items in _blocks(len(gallery), block):
-            offered = gallery[items].astype(np.float64)
-            g, g_norm = _reduced(offered, middle, scale)
-            score = q @ g.T  # becomes |q - g|^2 - |q|^2 = |g|^2 - 2 q.g
-            score *= -2
-            score += (g_norm**2).astype(np.float32)
-            # above what rounding to single precision can do to a score: (z + 2) 2^-24 |q| |g| a product and some more
-            doubt = (width + 16) * 2.0**-22 * (q_norm + g_norm.max()) ** 2 + 2.0**-22 * np.abs(limit) + 2.0**-80
-            nearer = score < (limit - doubt).astype(np.float32)[:, None]
-            ranks[rows] += np.count_nonzero(nearer, axis=1)
-            unsure = (score <= (limit + doubt).astype(np.float32)[:, None]) & ~nearer
-            for i, j in _pairs(unsure):
-                others = i + rows.start != j + items.start
-                i, j = i[others], j[others]
-                near = _squared(asked[i], offered[j]) <= own[i]
-                ranks[rows] += np.bincount(i[near], minlength=len(asked))
+            ranks[rows] += np.count_nonzero(_squared(queries[rows], gallery[items]) <= own[:, None], axis=1)
     return ranks
 
 
@@ -135,28 +114,11 @@ def _blocks(n: int, block: int) -> Iterator[slice]:
     return (slice(start, min(start + block, n)) for start in range(0, n, block))
 
 
-def _reduced(
-    codes: NDArray[np.float64], middle: NDArray[np.float64], scale: float
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Codes around 0 and at most 1 in single precision, and their norms."""
-    codes = (codes - middle) / scale
-    return codes.astype(np.float32), np.sqrt(np.einsum("ij,ij->i", codes, codes))
+def _squared(a: Reals, b: Reals) -> NDArray[np.float64]:
+    """Squared distances of the rows of two blocks, ``(rows of a, rows of b)``, 0 between equal ones."""
+    from scipy.spatial.distance import cdist
 
-
-def _pairs(marked: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Rows and columns of the marked places, a bounded number at a time."""
-    at_once = 1 << 14
-    places = np.flatnonzero(marked)
-    for start in range(0, len(places), at_once):
-        rows, columns = np.divmod(places[start : start + at_once], marked.shape[1])
-        yield rows, columns
-
-
-def _squared(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distance of row i of a to row i of b."""
-    difference = a - b
-    squared: NDArray[np.float64] = np.square(difference, out=difference).sum(axis=1)
-    return squared
+    return np.asarray(cdist(a, b, "sqeuclidean"))
 
 
 # -- distributions ----------------------------------------------------------------------------------------
@@ -221,60 +183,26 @@ def precision_recall(
     for name, features in (("people's sketches", theirs), ("drawings", ours)):
         if not 0 < k < len(features):
             raise DataError(f"the {k}-th nearest neighbour needs more than {k} {name}; there are {len(features)}")
-    middle = theirs.mean(axis=0, dtype=np.float64)
-    reach_theirs, reach_ours = _reach(theirs, middle, k, block), _reach(ours, middle, k, block)
+    reach_theirs, reach_ours = _nearest(theirs, k, block)[1], _nearest(ours, k, block)[1]
     precise, recalled = np.zeros(len(ours), bool), np.zeros(len(theirs), bool)
     for rows in _blocks(len(theirs), block):
-        asked = theirs[rows] - middle
         for columns in _blocks(len(ours), block):
-            squared = _distances(asked, ours[columns] - middle)
+            squared = _squared(theirs[rows], ours[columns])
             precise[columns] |= (squared <= reach_theirs[rows, None]).any(axis=0)
             recalled[rows] |= (squared <= reach_ours[None, columns]).any(axis=1)
     return precise, recalled
 
 
-def _reach(features: Reals, middle: NDArray[np.float64], k: int, block: int) -> NDArray[np.float64]:
-    """Squared distance of each row to its k-th nearest other row."""
-    return np.concatenate([squared[:, -1] for _, squared in _nearest(features, middle, k, block)])
-
-
-def _nearest(
-    features: Reals, middle: NDArray[np.float64], k: int, block: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """The k nearest other rows of each row, nearest first, and their squared distances, a block of rows at a time.
-
-    middle: of the features, so that they lie near the origin when distances are taken.
-    """
+def _nearest(features: Reals, k: int, block: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The k nearest other rows of each row ``(n, k)``, in any order, and the squared distance to the k-th ``(n,)``."""
     n = len(features)
-    for rows in _blocks(n, block):
-        asked = features[rows] - middle
-        names = np.zeros((len(asked), k), np.int64)
-        best = np.full((len(asked), k), np.inf)
-        for columns in _blocks(n, block):
-            squared = _distances(asked, features[columns] - middle)
-            if rows == columns:
-                np.fill_diagonal(squared, np.inf)
-            # After a few blocks hardly a row has anything nearer than what it has.
-            better = np.flatnonzero(squared.min(axis=1) < best[:, -1])
-            squared = squared[better]
-            offered = np.argpartition(squared, min(k, squared.shape[1]) - 1, axis=1)[:, :k]
-            found = np.concatenate([best[better], np.take_along_axis(squared, offered, axis=1)], axis=1)
-            places = np.concatenate([names[better], offered + columns.start], axis=1)
-            order = np.argsort(found, axis=1, kind="stable")[:, :k]
-            names[better] = np.take_along_axis(places, order, axis=1)
-            best[better] = np.take_along_axis(found, order, axis=1)
-        yield names, best
-
-
-def _distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distances of rows near the origin, ``(rows of a, rows of b)``; what rounding alone can make is 0."""
-    size = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)
-    squared = a @ b.T
-    squared *= -2
-    squared += size
-    size *= 1e-13
-    squared[squared < size] = 0.0
-    return squared
+    names, reach = np.zeros((n, k), np.int64), np.zeros(n)
+    for rows in _blocks(n, max(1, block * block // n)):
+        squared = _squared(features[rows], features)
+        squared[np.arange(len(squared)), np.arange(n)[rows]] = np.inf
+        names[rows] = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        reach[rows] = np.take_along_axis(squared, names[rows], axis=1).max(axis=1)
+    return names, reach
 
 
 # -- variety ----------------------------------------------------------------------------------------------
@@ -296,11 +224,9 @@ def variety(drawn: Reals, drawn_labels: Labels, people: Reals, people_labels: La
         raise ValueError(f"drawings (inputs, 2 or more samples, {people.shape[1]}) are needed; got {drawn.shape}")
     if drawn_labels.shape != (len(drawn),) or people_labels.shape != (len(people),):
         raise ValueError("each input and each of people's sketches needs its label")
-    samples = drawn.shape[1]
-    apart = np.zeros(len(drawn))
-    for i in range(1, samples):
-        apart += np.sqrt(np.square(drawn[:, i:] - drawn[:, :-i]).sum(axis=2)).sum(axis=1)
-    apart /= samples * (samples - 1) / 2
+    from scipy.spatial.distance import pdist
+
+    apart = np.array([pdist(of_input).mean() for of_input in drawn])
     for label in np.unique(drawn_labels):
         apart[drawn_labels == label] /= _mean_distance(people[people_labels == label], int(label))
     return apart
@@ -308,16 +234,12 @@ def variety(drawn: Reals, drawn_labels: Labels, people: Reals, people_labels: La
 
 def _mean_distance(features: NDArray[np.float64], label: int) -> float:
     """Mean distance between two different rows."""
-    n = len(features)
-    total = 0.0
-    if n > 1:
-        features = features - features.mean(axis=0)
-        for rows in _blocks(n, _BLOCK):
-            for columns in _blocks(n, _BLOCK):
-                total += float(np.sqrt(_distances(features[rows], features[columns])).sum())
-    if total == 0:
+    from scipy.spatial.distance import pdist
+
+    distances = pdist(features)
+    if not distances.any():
         raise DataError(f"category {label} has no two different sketches by people, so variety has no unit there")
-    return total / (n * (n - 1))
+    return float(distances.mean())
 
 
 # -- likeness to the input and to the training set --------------------------------------------------------
@@ -377,12 +299,8 @@ def twin_distances(
 
 def _to_nearest(features: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of each row to the nearest row of ``known``."""
-    middle = known.mean(axis=0)
-    best = np.full(len(features), np.inf)
-    for columns in _blocks(len(known), _BLOCK):
-        np.minimum(best, _distances(features - middle, known[columns] - middle).min(axis=1), out=best)
-    nearest: NDArray[np.float64] = np.sqrt(best)
-    return nearest
+    blocks = _blocks(len(features), max(1, _BLOCK * _BLOCK // len(known)))
+    return np.sqrt(np.concatenate([_squared(features[rows], known).min(axis=1) for rows in blocks]))
 
 
 # -- latent space -----------------------------------------------------------------------------------------
@@ -399,7 +317,7 @@ def neighbour_purity(codes: Reals, labels: Labels, k: int = 10, *, block: int = 
         raise ValueError(f"each of {len(codes)} codes needs its label; got labels {labels.shape}")
     if not 0 < k < len(codes):
         raise DataError(f"{k} nearest neighbours need more than {k} codes; there are {len(codes)}")
-    nearest = np.concatenate([names for names, _ in _nearest(codes, codes.mean(axis=0), k, block)])
+    nearest, _ = _nearest(codes, k, block)
     same: NDArray[np.float64] = (labels[nearest] == labels[:, None]).mean(axis=1)
     return same
 

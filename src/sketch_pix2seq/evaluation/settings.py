@@ -58,15 +58,15 @@ class EvaluateSettings:
     temperature: float = 0.2
     """tau of all drawings. Published figures of Ret@k are at 0.24."""
     freedoms: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
-    """Freedoms of the table that compares drawings with people's; a model without a flow over codes has 0 alone."""
+    """Freedoms of the table that compares drawings with people's. A model without a flow has only 0."""
     inputs: int = 940
-    """Inputs of that table and of healing at most, spread evenly over the categories; 0 = leave both out."""
+    """At most this many inputs for that table and for healing, spread evenly over the categories; 0 = neither."""
     samples: int = 4
     """Drawings of an input for variety; 1 = leave variety out."""
     varied: int = 235
-    """Inputs that are drawn so often at most."""
+    """At most this many inputs are drawn several times."""
     twins: int = 200
-    """Training sketches of each category, at most, among which the nearest twin of a drawing is looked for."""
+    """At most this many training sketches of each category are searched for the nearest twin of a drawing."""
     scale: bool = True
     """Add the rows of the package's own tracer and of another person's sketches to the table."""
     pixel_test: bool = True
@@ -74,9 +74,9 @@ class EvaluateSettings:
     folds: int = 5
     """Folds of the order test and the two-sample tests."""
     damages: tuple[float, ...] = (0.1, 0.3, 0.5)
-    """Shares of an input's patches that are removed before it is redrawn, for healing."""
+    """Fractions of an input's patches that are removed before it is redrawn, for healing."""
     limit: int = 0
-    """Sketches of the split used at most, spread evenly over its categories; 0 = all."""
+    """At most this many sketches of the split are used, spread evenly over the categories; 0 = all."""
     seed: int = 0
     """Seed of choices, drawings and intervals."""
 

@@ -176,7 +176,7 @@ class _Job:
             raise SettingsError(f"a width of {options.width_mm} mm is not possible; give 1 to 1,000,000")
         self.reading = reading
         self.options = options
-        self.paper = options.paper()
+        self.paper = options.size()
         self.on_problem = on_problem
         self.on_progress = on_progress
         self.report = ConvertReport()

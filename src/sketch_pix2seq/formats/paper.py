@@ -33,17 +33,17 @@ class PaperSize(NamedTuple):
 
 @dataclass(frozen=True)
 class PaperSettings:
-    """Sizes on paper as a person gives them; for .svg alone."""
+    """Size on paper, for plotters; only for .svg."""
 
     width_mm: float | None = None
-    """Width of the drawing in millimetres, for a plotter (.svg only)."""
+    """Width of the drawing in millimetres."""
     page: str | None = None
-    """The sheet of an .svg: a2 to a6, letter, legal, tabloid, with -landscape where it lies, or WIDTHxHEIGHT in
-    millimetres. The drawing is in the middle, as large as it can be or as wide as --width-mm says."""
+    """Size of the page: a2 to a6, letter, legal, tabloid, each also as a4-landscape, or WIDTHxHEIGHT in millimetres.
+    The drawing is centred, as large as fits or as wide as --width-mm."""
     margin: float | None = None
-    """With --page: millimetres that stay free on every side, 10 when not given."""
+    """With --page: free millimetres on every side; 10 if not given."""
 
-    def paper(self) -> PaperSize:
+    def size(self) -> PaperSize:
         """The sizes in mm. Raises SettingsError for sizes that are not possible, or a margin without a page."""
         if self.width_mm is not None:
             _check_width(self.width_mm)

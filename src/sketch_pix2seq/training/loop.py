@@ -88,7 +88,7 @@ def train(
 
     The same settings, data and process count reach the same weights bit for bit on a CPU in float32, however often the
     run was interrupted. A set without validation sketches is not validated. base: begin with this trained model rather
-    than with nothing; what it dreams, if ``settings.tune`` asks for that, stays in ``out`` as a set. say: told, in the
+    than with nothing; what it draws for rehearsal (``settings.tune``) stays in ``out`` as a set. say: told, in the
     main process, what is out of the ordinary, a line each time.
     Raises DataError or FileError for a set that cannot be used, SettingsError where ``out`` holds another run.
     """
