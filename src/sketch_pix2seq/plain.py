@@ -61,7 +61,9 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
             raise SettingsError(f"{name} must be {low:g} to {high:g}, not {value:.12g}")
 
 
-_hints = cache(get_type_hints)
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _changes(kind: type[Any], values: object, now: Any) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def _changes(kind: type[Any], values: object, now: Any) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise ValueError(f"{values!r:.80} will not do; it must hold settings of its own")
     known = {f.name for f in fields(kind)}
-    hints, changes = _hints(kind), {}
+    hints, changes = _hints(kind), {}  # type: ignore[arg-type]  # a class is hashable
     for key, value in values.items():
         name = str(key).replace("-", "_")
         if name not in known:

@@ -99,6 +99,15 @@ def header(about: object, data: bytes = b"") -> bytes:
     return struct.pack("<Q", len(text)) + text + data
 
 
+def copied(source: str, target: str) -> Change:
+    """A file in the place of another."""
+
+    def change(folder: Path) -> None:
+        shutil.copy(folder / source, folder / target)
+
+    return change
+
+
 def graph(name: str, change: Callable[[Any], object]) -> Change:
     """A graph changed as a protobuf."""
 
@@ -268,15 +277,13 @@ HOSTILE: dict[str, Change] = {
     "a row that is no number": graph("decoder.onnx", giving_nan),
     "a velocity that is no number": graph("flow.onnx", giving_nan),
     "a weight of 10^12 numbers": graph("start.onnx", huge),
-    "the encoder is the flow": lambda folder: shutil.copy(folder / "flow.onnx", folder / "encoder.onnx") and None,
-    "the start is the decoder": lambda folder: shutil.copy(folder / "decoder.onnx", folder / "start.onnx") and None,
+    "the encoder is the flow": copied("flow.onnx", "encoder.onnx"),
+    "the start is the decoder": copied("decoder.onnx", "start.onnx"),
     "a graph is cut off": file("decoder.onnx", lambda data: data[: len(data) // 2]),
     "a graph is empty": file("decoder.onnx", b""),
     "a graph is noise": file("decoder.onnx", bytes(range(256)) * 100),
     "a graph nests without end": file("decoder.onnx", b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f"),
-    "the classifier is the encoder": lambda folder: (
-        shutil.copy(folder / "encoder.onnx", folder / "classifier.onnx") and None
-    ),
+    "the classifier is the encoder": copied("encoder.onnx", "classifier.onnx"),
     "the map is noise": file("atlas.safetensors", b"\x08\0\0\0\0\0\0\0{}      "),
 }
 

@@ -4,7 +4,9 @@ it."""
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -219,7 +221,18 @@ def cross() -> FloatArray:
     """The ink of a picture ``(1, size, size)`` in 0..1."""
     lines = [[[0, 127], [255, 127]], [[127, 0], [127, 255]]]
     sketch = Sketch(tuple(np.array(line, np.float32) for line in lines))
-    return render(sketch, Scripted.info.model.raster)[None].astype(np.float32) / 255
+    ink: FloatArray = render(sketch, Scripted.info.model.raster)[None].astype(np.float32) / np.float32(255)
+    return ink
+
+
+def weighed_by(weigh: Callable[[float], float]) -> Callable[..., np.ndarray]:
+    """What takes the place of the search's weights: a function of where each proposal's first point lies."""
+
+    def weights(search: sampler._Search, drawing: int, papers: FloatArray, picture: FloatArray) -> np.ndarray:
+        first = drawing * search.each
+        return np.array([weigh(float(x)) for x in search.slots.points[first : first + search.each, 0, 0]])
+
+    return weights
 
 
 def test_a_proposal_is_weighed_by_the_ink_that_it_wastes() -> None:
@@ -233,21 +246,22 @@ def test_a_proposal_is_weighed_by_the_ink_that_it_wastes() -> None:
         covered, wasted = before - after, np.square(ink).sum() - (before - after)
         expected = sampler.BETA * (sampler.EXPECTED * covered - sampler.WASTE * wasted) - sampler.STROKE
         expected -= sampler.USELESS if covered < sampler.USEFUL else 0
-        assert search._log_weight(0, 0, ink, picture) == pytest.approx(expected, rel=1e-4, abs=1e-3)
+        papers = np.repeat(ink[None], search.each, axis=0)
+        assert search._log_weights(0, papers, picture[0]).tolist() == pytest.approx(
+            [expected] * search.each, rel=1e-4, abs=1e-3
+        )
     search.slots.ended[0] = True
     missing = missing_ink(picture[0], np.zeros_like(picture[0]))
     assert missing > sampler.USEFUL
-    assert search._log_weight(0, 0, np.zeros_like(picture[0]), picture) == pytest.approx(-sampler.BETA * missing)
+    blank = np.zeros((search.each, *picture[0].shape), np.float32)
+    assert search._log_weights(0, blank, picture[0])[0] == pytest.approx(-sampler.BETA * missing)
 
 
 def test_proposals_are_resampled_in_proportion_to_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     def choose(number: int, chance: float, control: np.ndarray) -> list[float]:
         return END if number else up(100 if chance < 0.5 else -100, 0)
 
-    def weigh(search: object, drawing: int, slot: int, ink: object, pictures: object) -> float:
-        return np.log(3) if search.slots.points[slot, 0, 0] > 0 else 0.0  # type: ignore[attr-defined, no-any-return]
-
-    monkeypatch.setattr(sampler._Search, "_log_weight", weigh)
+    monkeypatch.setattr(sampler._Search, "_log_weights", weighed_by(lambda x: math.log(3) if x > 0 else 0.0))
     settings = SampleSettings(proposals=16, max_points=2)
     drawings = scripted(Scripted(choose), 400, pictures=np.repeat(cross(), 400, axis=0), settings=settings)
     right = np.mean([drawing.strokes[0][0, 0] > CANVAS_SIZE / 2 for drawing in drawings])
@@ -264,11 +278,8 @@ def test_of_several_rounds_the_best_is_kept_each_warmer_than_the_one_before(monk
             proposed.append(chance)
         return END if number else up(100 * chance, 0)
 
-    def weigh(search: object, drawing: int, slot: int, ink: object, pictures: object) -> float:
-        return -1e4 * (2 - float(search.slots.points[slot, 0, 0]) / 100)  # type: ignore[attr-defined]
-
     monkeypatch.setattr(sampler, "ROUNDS", 3)
-    monkeypatch.setattr(sampler._Search, "_log_weight", weigh)
+    monkeypatch.setattr(sampler._Search, "_log_weights", weighed_by(lambda x: -1e4 * (2 - x / 100)))
     settings = SampleSettings(temperature=0.3, pen_temperature=0.7, proposals=4, max_points=1)
     (drawing,) = scripted(Scripted(choose), 1, pictures=cross(), settings=settings)
     assert len(proposed) == 3 * 4
@@ -288,10 +299,11 @@ def test_a_drawing_may_not_end_in_a_further_round_while_ink_is_missing(monkeypat
         return up(20, 20)
 
     monkeypatch.setattr(sampler, "ROUNDS", 2)
-    monkeypatch.setattr(sampler._Search, "_log_weight", lambda *_: -1e4)
+    monkeypatch.setattr(sampler._Search, "_log_weights", weighed_by(lambda _: -1e4))
     settings = SampleSettings(temperature=0.3, proposals=2, max_points=2)
     scripted(Scripted(choose), 1, pictures=cross(), settings=settings)
-    assert may_end == [(pytest.approx(0.3), True)] * 2 + [(pytest.approx(0.3 + sampler.WARMER), False)] * 2
+    assert [ends for _, ends in may_end] == [True, True, False, False]
+    assert [tau for tau, _ in may_end] == pytest.approx([0.3, 0.3, 0.3 + sampler.WARMER, 0.3 + sampler.WARMER])
 
 
 def test_a_proposal_that_does_not_lift_the_pen_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
