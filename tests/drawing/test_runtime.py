@@ -160,7 +160,7 @@ def test_broken_folders_are_refused_with_one_line(folders: dict[str, Path], tmp_
             load_model(broken).draw(house)
     weights = copied(folders["default"], tmp_path / "weights")
     (weights / WEIGHTS).write_bytes(b"no weights")
-    with pytest.raises(ModelError, match="do not fit"):
+    with pytest.raises(ModelError, match="not the weights of this model"):
         load_model(weights, runtime="torch")
 
 
