@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -113,7 +114,7 @@ class Connection:
         name, _, port = host.rpartition(":")
         return cls(*await asyncio.open_connection(name, int(port)), host)
 
-    async def ask(self, method: str, path: str, content: object = None) -> dict[str, dict[str, int]]:
+    async def ask(self, method: str, path: str, content: object = None) -> dict[str, Any]:
         """What is answered, as JSON."""
         body = b"" if content is None else json.dumps(content).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"

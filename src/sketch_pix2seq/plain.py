@@ -61,7 +61,9 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
             raise SettingsError(f"{name} must be {low:g} to {high:g}, not {value:.12g}")
 
 
-_hints = cache(get_type_hints)
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _changes(kind: type[Any], values: object, now: Any) -> dict[str, Any]:

@@ -182,6 +182,15 @@ def huge(model: Any) -> None:
     tensor.dims[:] = [1_000_000_000_000]
 
 
+def copied(name: str, other: str) -> Change:
+    """A file in the place of another."""
+
+    def change(folder: Path) -> None:
+        shutil.copy(folder / name, folder / other)
+
+    return change
+
+
 def fifo(name: str) -> Change:
     """A pipe, which never ends, in the place of a file."""
 
@@ -268,8 +277,8 @@ HOSTILE: dict[str, Change] = {
     "a row that is no number": graph("decoder.onnx", giving_nan),
     "a velocity that is no number": graph("flow.onnx", giving_nan),
     "a weight of 10^12 numbers": graph("start.onnx", huge),
-    "the encoder is the flow": lambda folder: shutil.copy(folder / "flow.onnx", folder / "encoder.onnx") and None,
-    "the start is the decoder": lambda folder: shutil.copy(folder / "decoder.onnx", folder / "start.onnx") and None,
+    "the encoder is the flow": copied("flow.onnx", "encoder.onnx"),
+    "the start is the decoder": copied("decoder.onnx", "start.onnx"),
     "a graph is cut off": file("decoder.onnx", lambda data: data[: len(data) // 2]),
     "a graph is empty": file("decoder.onnx", b""),
     "a graph is noise": file("decoder.onnx", bytes(range(256)) * 100),

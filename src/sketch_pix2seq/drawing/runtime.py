@@ -162,7 +162,12 @@ class OnnxRuntime:
     def start(self, code: FloatArray, told: Told) -> DrawingState:
         session = self._session(START)
         wanted = {value.name for value in session.get_inputs()}
-        given = {"code": code, "level": told.level, "category": told.category, "picture": told.picture}
+        given: dict[str, NDArray[Any]] = {
+            "code": code,
+            "level": told.level,
+            "category": told.category,
+            "picture": told.picture,
+        }
         names = [output.name for output in session.get_outputs()]
         values = self._run(START, {name: value for name, value in given.items() if name in wanted})
         fixed = sum(name.startswith("fixed_") for name in names)
@@ -181,7 +186,7 @@ class OnnxRuntime:
     def velocity(
         self, x: FloatArray, t: FloatArray, category: NDArray[np.int64], partial: FloatArray, started: FloatArray
     ) -> FloatArray:
-        feed = {"x": x, "t": t, "category": category, "partial": partial, "started": started}
+        feed: dict[str, NDArray[Any]] = {"x": x, "t": t, "category": category, "partial": partial, "started": started}
         out: FloatArray = self._run(FLOW, feed)[0]
         self._check(FLOW, out, x.shape)
         return out
