@@ -7,7 +7,6 @@ import types
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -61,17 +60,12 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
             raise SettingsError(f"{name} must be {low:g} to {high:g}, not {value:.12g}")
 
 
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
 def _changes(kind: type[Any], values: object, now: Any) -> dict[str, Any]:
     """Typed values of some fields; keys may be written with - or _."""
     if not isinstance(values, Mapping):
         raise ValueError(f"{values!r:.80} will not do; it must hold settings of its own")
     known = {f.name for f in fields(kind)}
-    hints, changes = _hints(kind), {}
+    hints, changes = get_type_hints(kind), {}
     for key, value in values.items():
         name = str(key).replace("-", "_")
         if name not in known:
