@@ -57,7 +57,7 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         if not low <= value <= high:
-            raise SettingsError(f"{name} must be {low:g} to {high:g}, not {value:.12g}")
+            raise SettingsError(f"{name} must be {low:g} to {high:g}, not {_shown(value)}")
 
 
 def _changes(kind: type[Any], values: object, now: Any) -> dict[str, Any]:
@@ -118,8 +118,11 @@ def typed(value: object, hint: Any) -> Any:
 
 
 def _unfit(value: object, needed: str) -> ValueError:
+    return ValueError(f"{_shown(value)} will not do; {needed} is needed")
+
+
+def _shown(value: object) -> str:
     try:
-        shown = f"{value!r:.80}"
+        return f"{value!r:.80}"
     except ValueError:  # an integer of more digits than Python prints
-        shown = "this number"
-    return ValueError(f"{shown} will not do; {needed} is needed")
+        return "this number"
