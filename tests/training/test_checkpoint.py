@@ -36,7 +36,7 @@ def path(network: nn.Linear, tmp_path: Path) -> Path:
     optimiser = torch.optim.Adam(network.parameters())
     network(torch.ones(1, 3)).sum().backward()
     optimiser.step()
-    kept = {f"{prefix}.{k}": v for prefix in ("network", "average") for k, v in network.state_dict().items()}
+    kept = {f"{prefix}.{k}": v.clone() for prefix in ("network", "average") for k, v in network.state_dict().items()}
     kept |= optimiser_tensors(optimiser, [name for name, _ in network.named_parameters()])
     progress = Progress(step=1, seconds=2.5, scale=30.0, history=[{"step": 1, "nats": 0.5}])
     save_checkpoint(tmp_path / "c.safetensors", kept, progress, {"steps": 3})
