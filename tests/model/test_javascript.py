@@ -180,7 +180,7 @@ def test_what_cannot_go_out_is_said_in_one_line(path: Path, tmp_path: Path) -> N
     with pytest.raises(ModelError, match="not finite"):
         export_js(folder, tmp_path / "out.gen.json")
     save_file({**weights, "head.bias": weights["head.bias"][:-1]}, folder / WEIGHTS)
-    with pytest.raises(ModelError, match=r"head.bias is \(14,\), not \(15,\)"):
+    with pytest.raises(ModelError, match=r"head.bias is \(20,\), not \(21,\)"):
         export_js(folder, tmp_path / "out.gen.json")
     (folder / WEIGHTS).write_bytes(b"no weights")
     with pytest.raises(ModelError, match="not the weights of this model"):
