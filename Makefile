@@ -88,7 +88,7 @@ model: $(VENV)/.dev
 
 SECONDS ?= 60
 SEED ?= 1
-FORMATS ?= npz ndjson gzip svg arrow
+FORMATS ?= npz ndjson gzip svg arrow js config weights graph map
 
 fuzz: $(VENV)/.dev
 	$(BIN)/pip install --quiet "atheris>=3.0"

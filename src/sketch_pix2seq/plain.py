@@ -7,7 +7,6 @@ import types
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -58,12 +57,7 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         if not low <= value <= high:
-            raise SettingsError(f"{name} must be {low:g} to {high:g}, not {value:.12g}")
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+            raise SettingsError(f"{name} must be {low:g} to {high:g}, not {_shown(value)}")
 
 
 def _changes(kind: type[Any], values: object, now: Any) -> dict[str, Any]:
@@ -71,7 +65,7 @@ def _changes(kind: type[Any], values: object, now: Any) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise ValueError(f"{values!r:.80} will not do; it must hold settings of its own")
     known = {f.name for f in fields(kind)}
-    hints, changes = _hints(kind), {}  # type: ignore[arg-type]  # a class is hashable
+    hints, changes = get_type_hints(kind), {}
     for key, value in values.items():
         name = str(key).replace("-", "_")
         if name not in known:
@@ -124,8 +118,11 @@ def typed(value: object, hint: Any) -> Any:
 
 
 def _unfit(value: object, needed: str) -> ValueError:
+    return ValueError(f"{_shown(value)} will not do; {needed} is needed")
+
+
+def _shown(value: object) -> str:
     try:
-        shown = f"{value!r:.80}"
+        return f"{value!r:.80}"
     except ValueError:  # an integer of more digits than Python prints
-        shown = "this number"
-    return ValueError(f"{shown} will not do; {needed} is needed")
+        return "this number"

@@ -191,6 +191,15 @@ def huge(model: Any) -> None:
     tensor.dims[:] = [1_000_000_000_000]
 
 
+def copied(name: str, other: str) -> Change:
+    """A file in the place of another."""
+
+    def change(folder: Path) -> None:
+        shutil.copy(folder / name, folder / other)
+
+    return change
+
+
 def fifo(name: str) -> Change:
     """A pipe, which never ends, in the place of a file."""
 

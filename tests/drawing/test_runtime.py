@@ -168,9 +168,9 @@ def test_broken_folders_are_refused_with_one_line(folders: dict[str, Path], tmp_
     ("change", "message"),
     [
         ({"version": 99}, "not a model folder of version"),
-        ({"model": {"encoder": "deep", "colour": 3}}, "has no colour"),
+        ({"model": {"encoder": "deep", "colour": 3}}, "no setting 'colour'"),
         ({"sequence": None}, "not a model folder"),
-        (None, "cannot be read"),
+        (None, "not a model folder"),
     ],
 )
 def test_a_configuration_of_another_make_is_refused(

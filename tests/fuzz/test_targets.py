@@ -9,7 +9,7 @@ import pytest
 
 from tests.fuzz.targets import TARGETS, corpus
 
-ROUNDS = 150
+ROUNDS = 600
 SECONDS = 2.0
 
 

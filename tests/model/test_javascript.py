@@ -177,13 +177,13 @@ def test_what_cannot_go_out_is_said_in_one_line(path: Path, tmp_path: Path) -> N
     (folder / "config.json").write_text(json.dumps(config))
     weights = load_file(folder / WEIGHTS)
     save_file({**weights, "head.bias": np.full_like(weights["head.bias"], np.nan)}, folder / WEIGHTS)
-    with pytest.raises(ModelError, match="not a finite number"):
+    with pytest.raises(ModelError, match="not finite"):
         export_js(folder, tmp_path / "out.gen.json")
     save_file({**weights, "head.bias": weights["head.bias"][:-1]}, folder / WEIGHTS)
-    with pytest.raises(ModelError, match=r"do not fit the folder's config\.json"):
+    with pytest.raises(ModelError, match=r"head.bias is \(20,\), not \(21,\)"):
         export_js(folder, tmp_path / "out.gen.json")
     (folder / WEIGHTS).write_bytes(b"no weights")
-    with pytest.raises(ModelError, match="not weights that can be read"):
+    with pytest.raises(ModelError, match="not the weights of this model"):
         export_js(folder, tmp_path / "out.gen.json")
     (folder / WEIGHTS).unlink()
     with pytest.raises(ModelError, match="incomplete"):

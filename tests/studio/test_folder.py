@@ -77,9 +77,7 @@ def test_a_broken_model_is_one_line(own: Path) -> None:
 
 def test_graphs_of_two_models_are_one_line(own: Path) -> None:
     shutil.copy(bundled_folder() / DECODER, own / DECODER)
-    with pytest.raises(
-        ModelError, match=r"its graphs do not fit each other|not a graph that ONNX Runtime can load"
-    ) as caught:
+    with pytest.raises(ModelError, match=r"does not fit config\.json or the other graphs|not a graph that") as caught:
         open_model(str(own))
     assert "\n" not in str(caught.value)
 

@@ -194,7 +194,7 @@ def flag_error(box: str) -> str:
     rules = [number for number, line in enumerate(lines) if _RULE.match(line)] + [len(lines)]
     problem = " ".join(lines[1 : next(rule for rule in rules if rule > 0)])
     if tasks := re.search(r"Available subcommands: ([^─]*?)  *(?:[─-]{3}|For full)", " ".join(lines)):
-        word = problem.removeprefix("Unrecognized options: ").split(",")[0]
+        word = re.sub("^Unrecognized (or misplaced )?options: ", "", problem).split(",")[0].split(" (applied to ")[0]
         return f"{word!r} is none of {tasks[1]}"
     named = problem.partition("--")[2].split(",")[0].split(" ")[0]
     offered = [flag for line in lines for flag in re.findall(r"^--([\w.-]+)", line)]

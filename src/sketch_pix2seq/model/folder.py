@@ -110,4 +110,4 @@ def read_info(folder: str | Path) -> ModelInfo:
     except FileError as error:
         raise ModelError(str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: not the configuration of a model folder of version {VERSION} ({error})") from error
+        raise ModelError(f"{path}: not a model folder of version {VERSION} ({error})") from error

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from sketch_pix2seq.errors import FileError, ModelError, SettingsError
@@ -19,6 +18,7 @@ from sketch_pix2seq.model.export import write_folder
 from sketch_pix2seq.model.folder import CONFIG, WEIGHTS, ModelInfo, read_info
 from sketch_pix2seq.model.network import Network
 from sketch_pix2seq.model.settings import ModelSettings
+from sketch_pix2seq.model.untrusted import Shapes, check_weights
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.sketch import FloatArray
 
@@ -132,19 +132,10 @@ def _gates(array: NDArray[Any], order: Sequence[int]) -> NDArray[Any]:
     return np.asarray(parts[..., list(order), :].reshape(array.shape))
 
 
-def _weights(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, FloatArray]:
-    try:
-        found = load_file(path)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file; the model folder is incomplete") from error
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not weights that can be read ({str(error).splitlines()[0]})") from error
-    if {name: tensor.shape for name, tensor in found.items()} != shapes:
-        raise ModelError(f"{path}: the weights do not fit the folder's config.json")
-    tensors = {name: found[name].astype(np.float32) for name in shapes}
-    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ModelError(f"{path}: holds a weight that is not a finite number")
-    return tensors
+def _weights(path: Path, shapes: Shapes) -> dict[str, FloatArray]:
+    check_weights(path, shapes)
+    found = load_file(path)
+    return {name: found[name].astype(np.float32) for name in shapes}
 
 
 def _longest(info: ModelInfo) -> int:
