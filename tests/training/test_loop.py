@@ -19,7 +19,7 @@ from sketch_pix2seq.data.batches import Loader
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.errors import FormatError, SettingsError, SketchError
 from sketch_pix2seq.model.folder import CHECKPOINT
-from sketch_pix2seq.model.losses import Losses
+from sketch_pix2seq.model.losses import Losses, objective
 from sketch_pix2seq.model.network import Network, Prediction, Tensors
 from sketch_pix2seq.sequence import SequenceSpec
 from sketch_pix2seq.training import loop
@@ -261,7 +261,7 @@ def test_each_step_has_its_eta_and_its_own_noise(
 ) -> None:
     etas: list[float] = []
     seeds: list[int] = []
-    objective, seed = loop.objective, torch.manual_seed
+    seed = torch.manual_seed
 
     def spied_objective(losses: Losses, longest: int, **weights: float) -> torch.Tensor:
         etas.append(weights["eta"])
