@@ -300,7 +300,8 @@ def twin_distances(
 def _to_nearest(features: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of each row to the nearest row of ``known``."""
     blocks = _blocks(len(features), max(1, _BLOCK * _BLOCK // len(known)))
-    return np.sqrt(np.concatenate([_squared(features[rows], known).min(axis=1) for rows in blocks]))
+    nearest = np.concatenate([_squared(features[rows], known).min(axis=1) for rows in blocks])
+    return np.asarray(np.sqrt(nearest), np.float64)
 
 
 # -- latent space -----------------------------------------------------------------------------------------
