@@ -20,7 +20,7 @@ from sketch_pix2seq.model.folder import CONFIG, RUN_MODEL
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")]
-PAGES += sorted((REPOSITORY / "docs").glob("*.md"))
+PAGES += sorted((REPOSITORY / "docs").rglob("*.md"))
 RUN = "<!-- the tests run this block -->"
 TOOLS = {
     "make",

@@ -50,16 +50,6 @@ def test_dots_and_blank_paper() -> None:
     assert dot[31:33, 31:33].all()
 
 
-def test_colours_follow_the_order(house: Sketch) -> None:
-    picture = draw_sketch(house, 200, line=8, by_order=True).reshape(-1, 3).astype(int)
-    red, blue = picture[:, 0] - picture[:, 2], picture[:, 2] - picture[:, 0]
-    assert (blue > 60).any()
-    assert (red > 150).any()
-    assert not (np.abs(draw_sketch(house, 200, line=8).astype(int).reshape(-1, 3) - picture) < 2).all()
-    single = draw_sketch(Sketch(house.strokes[:1]), 200, line=8, by_order=True).reshape(-1, 3).astype(int)
-    assert single.min(axis=0).tolist() == [24, 42, 110]
-
-
 def test_png(tmp_path: Path, house: Sketch) -> None:
     path = write_png(tmp_path / "house.png", house, 100)
     with Image.open(path) as image:
@@ -109,7 +99,7 @@ def test_sheet_as_png(tmp_path: Path, house: Sketch) -> None:
 
 
 def test_sheet_as_svg(tmp_path: Path, house: Sketch) -> None:
-    path = write_sheet(tmp_path / "sheet.svg", rows_of(house), title="Houses & more", columns=["input"], by_order=True)
+    path = write_sheet(tmp_path / "sheet.svg", rows_of(house), title="Houses & more", columns=["input"])
     root = ElementTree.parse(path).getroot()
     assert len(list(root.iter(f"{SVG}g"))) == 3
     assert len([p for p in root.iter(f"{SVG}path") if "d" in p.attrib and " h " not in p.attrib["d"]]) == 9

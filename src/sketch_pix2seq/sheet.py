@@ -31,8 +31,6 @@ MAX_PIXELS = 150_000_000
 
 _SHIFT = 4
 """Fractional bits of OpenCV's sub-pixel coordinates."""
-_ORDER: tuple[Colour, ...] = ((24, 42, 110), (104, 44, 142), (196, 58, 112), (236, 126, 36))
-"""Colours from the first stroke to the last; they grow lighter, so that the order shows in a grey print too."""
 _MARGIN = 0.07
 """Paper on each side of a drawing, as a share of its picture."""
 _MAKER = "sketch-pix2seq sheet"
@@ -97,18 +95,14 @@ def place(sketch: Sketch, size: float, *, margin: float | None = None) -> list[D
     return [(stroke.astype(np.float64) - centre) * scale + size / 2 for stroke in sketch.strokes]
 
 
-def draw_sketch(
-    sketch: Sketch, size: int, *, line: float | None = None, margin: float | None = None, by_order: bool = False
-) -> Picture:
+def draw_sketch(sketch: Sketch, size: int, *, line: float | None = None, margin: float | None = None) -> Picture:
     """The sketch dark on white paper, ``(size, size, 3)`` red, green, blue.
 
-    line, margin: in pixels; chosen by the size where they are None. by_order: strokes coloured from the first, dark
-    blue, to the last, orange. A sketch without strokes gives blank paper.
+    line, margin: in pixels; chosen by the size where they are None. A sketch without strokes gives blank paper.
     """
     paper = Paper(size, size, (255, 255, 255))
-    colours = _colours(len(sketch), by_order)
-    for stroke, colour in zip(place(sketch, size, margin=margin), colours, strict=True):
-        paper.stroke(stroke, line_width(size) if line is None else line, colour)
+    for stroke in place(sketch, size, margin=margin):
+        paper.stroke(stroke, line_width(size) if line is None else line, INK)
     return paper.picture()
 
 
@@ -117,21 +111,11 @@ def line_width(size: float) -> float:
     return max(1.0, 0.6 + 0.01 * size)
 
 
-def write_png(
-    path: str | Path, sketch: Sketch, size: int = 512, *, line: float | None = None, by_order: bool = False
-) -> Path:
+def write_png(path: str | Path, sketch: Sketch, size: int = 512) -> Path:
     """Write `draw_sketch` as PNG. Raises FileError where that cannot be done, SettingsError for an odd size."""
     if size < 1:
         raise SettingsError(f"a picture of {size} pixels is not possible; give at least 1")
-    return write_whole(path, _png(draw_sketch(sketch, size, line=line, by_order=by_order)))
-
-
-def _colours(strokes: int, by_order: bool) -> list[Colour]:
-    if not by_order:
-        return [INK] * strokes
-    at = np.linspace(0, len(_ORDER) - 1, strokes)
-    channels = [np.interp(at, range(len(_ORDER)), channel) for channel in zip(*_ORDER, strict=True)]
-    return [(round(red), round(green), round(blue)) for red, green, blue in zip(*channels, strict=True)]
+    return write_whole(path, _png(draw_sketch(sketch, size)))
 
 
 def _png(picture: Picture) -> bytes:
@@ -183,7 +167,7 @@ class _Painter(Protocol):
 
     def frame(self, x: float, y: float, side: float, colour: str, width: int) -> None: ...
 
-    def sketch(self, x: float, y: float, side: int, sketch: Sketch, by_order: bool) -> None: ...
+    def sketch(self, x: float, y: float, side: int, sketch: Sketch) -> None: ...
 
     def ink(self, x: float, y: float, side: int, ink: Picture) -> None:
         """``ink`` has ``side`` pixels a side."""
@@ -198,11 +182,10 @@ def write_sheet(
     cell: int = 112,
     title: str | None = None,
     columns: Sequence[str] = (),
-    by_order: bool = False,
 ) -> Path:
     """Write a contact sheet, .png or .svg: labels at the left, captions below the cells.
 
-    cell: side of a picture in pixels; type and spacing follow it. columns: headings. by_order: as in `draw_sketch`.
+    cell: side of a picture in pixels; type and spacing follow it. columns: headings.
     Raises FileError for another suffix or where the file cannot be written, SettingsError where there is nothing to
     show or the sheet would be too large.
     """
@@ -214,7 +197,7 @@ def write_sheet(
         raise SettingsError(f"cells of {cell} pixels are too small to show a drawing; give at least 16")
     if not any(row.cells for row in rows):
         raise SettingsError("there is nothing to show on a sheet: no drawings")
-    return write_whole(path, _paint(painters[suffix], rows, cell, title, columns, by_order))
+    return write_whole(path, _paint(painters[suffix], rows, cell, title, columns))
 
 
 def is_sheet(path: Path) -> bool:
@@ -232,7 +215,6 @@ def _paint(
     cell: int,
     title: str | None,
     columns: Sequence[str],
-    by_order: bool,
 ) -> bytes:
     label_size, caption_size, title_size = max(10, round(cell * 0.125)), max(8, round(cell * 0.095)), round(cell * 0.19)
     edge, gap, leading = round(cell * 0.2), max(4, round(cell * 0.1)), 1.25
@@ -269,7 +251,7 @@ def _paint(
         for n, item in enumerate(row.cells):
             x = x0 + n * (cell + gap)
             if isinstance(item.drawing, Sketch):
-                painter.sketch(x, y, cell, item.drawing, by_order)
+                painter.sketch(x, y, cell, item.drawing)
             else:
                 ink = _enlarged(item.drawing, cell)
                 painter.ink(x + (cell - len(ink)) // 2, y + (cell - len(ink)) // 2, len(ink), ink)
@@ -312,8 +294,8 @@ class _PngPainter:
     def frame(self, x: float, y: float, side: float, colour: str, width: int) -> None:
         self._draw.rounded_rectangle((x, y, x + side - 1, y + side - 1), side * 0.04, None, colour, width)
 
-    def sketch(self, x: float, y: float, side: int, sketch: Sketch, by_order: bool) -> None:
-        self._paste(x, y, draw_sketch(sketch, side, by_order=by_order))
+    def sketch(self, x: float, y: float, side: int, sketch: Sketch) -> None:
+        self._paste(x, y, draw_sketch(sketch, side))
 
     def ink(self, x: float, y: float, side: int, ink: Picture) -> None:
         self._paste(x, y, ink)
@@ -356,16 +338,14 @@ class _SvgPainter:
             f' rx="{side * 0.04:g}" fill="none" stroke="{xml_text(colour)}" stroke-width="{width}"/>'
         )
 
-    def sketch(self, x: float, y: float, side: int, sketch: Sketch, by_order: bool) -> None:
+    def sketch(self, x: float, y: float, side: int, sketch: Sketch) -> None:
         from sketch_pix2seq.formats.svg import path_data
 
         self._parts.append(
             f'<g transform="translate({x:g} {y:g})" fill="none" stroke="#{bytes(INK).hex()}"'
             f' stroke-width="{line_width(side):.2f}" stroke-linecap="round" stroke-linejoin="round">'
         )
-        for stroke, colour in zip(place(sketch, side), _colours(len(sketch), by_order), strict=True):
-            own = f' stroke="#{bytes(colour).hex()}"' if by_order else ""
-            self._parts.append(f'<path d="{path_data(stroke)}"{own}/>')
+        self._parts += [f'<path d="{path_data(stroke)}"/>' for stroke in place(sketch, side)]
         self._parts.append("</g>")
 
     def ink(self, x: float, y: float, side: int, ink: Picture) -> None:

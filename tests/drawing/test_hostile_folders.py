@@ -99,15 +99,6 @@ def header(about: object, data: bytes = b"") -> bytes:
     return struct.pack("<Q", len(text)) + text + data
 
 
-def copied(source: str, target: str) -> Change:
-    """A file in the place of another."""
-
-    def change(folder: Path) -> None:
-        shutil.copy(folder / source, folder / target)
-
-    return change
-
-
 def graph(name: str, change: Callable[[Any], object]) -> Change:
     """A graph changed as a protobuf."""
 

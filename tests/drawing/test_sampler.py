@@ -282,7 +282,7 @@ def test_of_several_rounds_the_best_is_kept_each_warmer_than_the_one_before(monk
     monkeypatch.setattr(sampler._Search, "_log_weights", weighed_by(lambda x: -1e4 * (2 - x / 100)))
     settings = SampleSettings(temperature=0.3, pen_temperature=0.7, proposals=4, max_points=1)
     (drawing,) = scripted(Scripted(choose), 1, pictures=cross(), settings=settings)
-    assert len(proposed) == 3 * 4
+    assert len(set(proposed)) == len(proposed) == 3 * 4
     assert drawing.strokes[0][0, 0] - CANVAS_SIZE / 2 == pytest.approx(100 * max(proposed), abs=0.01)
     told = np.array(controls)
     expected = np.repeat([0.3, 0.3 + sampler.WARMER, 0.3 + 2 * sampler.WARMER], 4)

@@ -15,6 +15,9 @@ from sketch_pix2seq.evaluation.results import Estimate
 
 _BATCH = 100
 """Resamples of a mean taken at once."""
+_LEVEL = 0.95
+"""Probability that an interval holds."""
+_TAILS = ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2)
 
 
 def mean(values: NDArray[Any]) -> float:
@@ -48,31 +51,30 @@ def bootstrap(
     statistic: Callable[[NDArray[Any]], float] = mean,
     samples: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> Estimate:
     """A statistic of sketches with its percentile bootstrap interval (`scipy.stats.bootstrap`).
 
     values: ``(n, ...)``, one row a sketch; rows are resampled whole, so that paired values of a sketch, kept in
-    columns, stay together. The mean of bool values gets the interval of `share`. samples: resamples; level: probability
-    that the interval holds. The same values and seed give the same interval. Where all values are equal the interval
-    has no width; of a share or an accuracy take `share` or `rate`, whose intervals always have one.
+    columns, stay together. The mean of bool values gets the interval of `share`. samples: resamples. The same
+    values and seed give the same interval. Where all values are equal the interval has no width; of a share or an
+    accuracy take `share` or `rate`, whose intervals always have one.
     Raises DataError without values, ValueError for a number that is not finite.
     """
-    values, tails = _checked(values), _tails(level)
+    values = _checked(values)
     value = statistic(values)
     if statistic is mean and values.dtype == bool:
-        return share(values, level=level)
+        return share(values)
     if len(values) == 1 or (statistic is mean and (values == values[0]).all()):
         return Estimate(value, value, value, len(values))
     if statistic is mean and values.ndim == 1:
         resampled = _resampled((values,), np.mean, samples, seed, vectorized=True)
     else:
         resampled = _resampled((np.arange(len(values)),), lambda chosen: statistic(values[chosen]), samples, seed)
-    low, high = np.quantile(resampled, tails)
+    low, high = np.quantile(resampled, _TAILS)
     return Estimate(value, float(low), float(high), len(values))
 
 
-def share(successes: NDArray[np.bool_], *, level: float = 0.95) -> Estimate:
+def share(successes: NDArray[np.bool_]) -> Estimate:
     """The share that succeeded, ``successes`` ``(n,)`` bool, with Wilson's score interval.
 
     Unlike a bootstrap interval it has a width where all or none succeeded.
@@ -82,10 +84,10 @@ def share(successes: NDArray[np.bool_], *, level: float = 0.95) -> Estimate:
     if successes.dtype != bool or successes.ndim != 1:
         raise ValueError(f"bool values (n,) are needed; got {successes.dtype} {successes.shape}")
     n, succeeded = len(successes), int(np.count_nonzero(successes))
-    return Estimate(succeeded / n, *wilson_interval(succeeded, n, level), n)
+    return Estimate(succeeded / n, *wilson_interval(succeeded, n), n)
 
 
-def rate(values: NDArray[np.floating], *, samples: int = 1000, seed: int = 0, level: float = 0.95) -> Estimate:
+def rate(values: NDArray[np.floating], *, samples: int = 1000, seed: int = 0) -> Estimate:
     """The mean of numbers in 0..1, such as the share of right answers on each sketch, ``(n,)``, with an interval.
 
     It is that of `bootstrap`, except at the ends: where all values are 0 or all are 1, resampling cannot vary, and
@@ -95,8 +97,8 @@ def rate(values: NDArray[np.floating], *, samples: int = 1000, seed: int = 0, le
     if values.min() < 0 or values.max() > 1:
         raise ValueError("a rate is a mean of numbers in 0..1")
     if (values == 0).all() or (values == 1).all():
-        return share(values == 1, level=level)
-    return bootstrap(values, samples=samples, seed=seed, level=level)
+        return share(values == 1)
+    return bootstrap(values, samples=samples, seed=seed)
 
 
 def by_group(
@@ -107,7 +109,6 @@ def by_group(
     statistic: Callable[[NDArray[Any]], float] = mean,
     samples: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> dict[str, Estimate]:
     """`bootstrap` of each group alone, in the order of ``names``: name -> estimate.
 
@@ -122,7 +123,7 @@ def by_group(
     order = np.argsort(groups, kind="stable")
     bounds = np.searchsorted(groups[order], np.arange(len(names) + 1))
     return {
-        name: bootstrap(values[order[start:stop]], statistic=statistic, samples=samples, seed=seed, level=level)
+        name: bootstrap(values[order[start:stop]], statistic=statistic, samples=samples, seed=seed)
         for name, start, stop in zip(names, bounds[:-1], bounds[1:], strict=True)
         if stop > start
     }
@@ -135,7 +136,6 @@ def bootstrap_two(
     *,
     samples: int = 200,
     seed: int = 0,
-    level: float = 0.95,
     lowest: float = -math.inf,
     highest: float = math.inf,
 ) -> Estimate:
@@ -154,7 +154,7 @@ def bootstrap_two(
     if min(len(a), len(b)) > 1:
         places = np.arange(len(a)), np.arange(len(b))
         resampled = _resampled(places, lambda i, j: statistic(a[i], b[j]), samples, seed)
-        half = float(stats.norm.ppf(_tails(level)[1]) * np.std(resampled, ddof=1))
+        half = float(stats.norm.ppf(_TAILS[1]) * np.std(resampled, ddof=1))
     return Estimate(value, max(lowest, value - half), min(highest, value + half), min(len(a), len(b)))
 
 
@@ -196,16 +196,10 @@ def _checked(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _tails(level: float) -> tuple[float, float]:
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"a level of {level} is not between 0 and 1")
-    return (1.0 - level) / 2, (1.0 + level) / 2
-
-
 # -- counted answers --------------------------------------------------------------------------------------
 
 
-def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     """Low and high end of Wilson's score interval for a share (Wilson 1927; Brown, Cai & DasGupta 2001).
 
     Raises DataError for n = 0, ValueError for counts that are not possible.
@@ -213,7 +207,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     _check_counts(successes, n)
     if n == 0:
         raise DataError("there is no interval for a share of no answers; at least one is needed")
-    found = stats.binomtest(successes, n).proportion_ci(level, "wilson")
+    found = stats.binomtest(successes, n).proportion_ci(_LEVEL, "wilson")
     return float(found.low), float(found.high)
 
 
