@@ -3,7 +3,7 @@
 # make test    lint, types, tests and documentation; the tests of the studio's page too, where Node is
 # make test-oldest   draw with the oldest releases that pyproject.toml allows
 # make docs    build the documentation as a site, with a page for every public function; any broken link is an error
-# make bench   speed of start-up, drawing, preparing and retrieval; with SET=drawings.arrow also of training, on one and
+# make bench   speed of start-up, preparing and retrieval; with SET=drawings.arrow also of drawing, of training on one and
 #              several processes, and what the bundled model does on that set
 # make model   train the bundled model anew, from first weights, on SET=drawings.arrow into RUN=runs/model
 # make fuzz    fuzz every format for SECONDS each (60), guided by coverage; needs atheris, which Linux and macOS have
@@ -73,6 +73,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/prepare.py 1e5 1e6
 	$(BIN)/python benchmarks/retrieval.py
+	$(if $(SET),$(BIN)/python benchmarks/drawing.py "$(SET)")
 	$(if $(SET),$(BIN)/python benchmarks/processes.py "$(SET)")
 	$(if $(SET),mkdir -p drawings && $(BIN)/python benchmarks/bundled.py "$(SET)" drawings)
 

@@ -1,11 +1,15 @@
 """`prepare` at the size of Quick, Draw!: time, memory, bytes, and how each grows with the number of sketches.
 
-    python benchmarks/prepare.py 100000 1000000 10000000 --folder /somewhere/large
+    python benchmarks/prepare.py 100000 1000000 10000000 --shards 1 4 --folder /somewhere/large
 
 For each number it makes files with as many drawings as Quick, Draw! has in a category, in turn .npz (sketch-rnn's
 layout, with splits) and simplified .ndjson (with Google's metadata), whose strokes, points and lengths are spread as
-those of the real ones. Then it runs `sketch-pix2seq prepare` on them and, in a fresh process, opens the set and makes
-the first batch of the default recipe. 10 million drawings take 7 GB in the folder, most of which goes at the end.
+those of the real ones. Then it runs `sketch-pix2seq prepare` on them and, in a fresh process, opens the set, plans an
+epoch and makes batches of the default recipe, in one thread. 10 million drawings take 7 GB in the folder, most of which
+goes at the end.
+
+A CPU second is one of all processes together, so other work on the machine counts less. "plan" is what opening the set
+and planning an epoch takes at most, in bytes a sketch.
 
 Memory is the proportional set size of the command and its processes together, looked at four times a second: what is
 theirs alone, and, as "mapped", pages of files that they read, which the system takes back where it needs the room.
@@ -16,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import resource
 import shutil
 import subprocess
 import sys
@@ -37,17 +42,27 @@ DIFFERENT = 20_000
 """Drawings that are made up; the files hold them again and again, mirrored and turned."""
 
 READ = """
-import sys, time
+import sys, time, tracemalloc
 from sketch_pix2seq.data.batches import BatchSettings, Loader
 from sketch_pix2seq.data.store import SketchSet
 from sketch_pix2seq.raster import RasterSpec
 from sketch_pix2seq.sequence import SequenceSpec
+def ready():
+    sketches = SketchSet.open(sys.argv[1])
+    opened = time.perf_counter()
+    loader = Loader(sketches, "train", SequenceSpec(), RasterSpec(), BatchSettings(), training=True)
+    loader.batch(0)
+    return loader, opened
+tracemalloc.start()
+ready()
+peak = tracemalloc.get_traced_memory()[1]
+tracemalloc.stop()
 begin = time.perf_counter()
-sketches = SketchSet.open(sys.argv[1])
-opened = time.perf_counter()
-loader = Loader(sketches, "train", SequenceSpec(), RasterSpec(), BatchSettings(), training=True)
-loader.batch(0)
-print(opened - begin, time.perf_counter() - begin)
+loader, opened = ready()
+first, cpu = time.perf_counter(), time.process_time()
+for step in range(1, 41):
+    loader.batch(step)
+print(opened - begin, first - begin, peak, (time.process_time() - cpu) / 40)
 """
 
 
@@ -56,13 +71,19 @@ class Result:
     """What one number of sketches took."""
 
     sketches: int
+    shards: int
     seconds: float
+    cpu: float
     memory: int
     mapped: int
     source: int
     size: int
     opened: float
     first_batch: float
+    plan: float
+    """Bytes a sketch."""
+    batch: float
+    """CPU seconds of one of 128 sketches."""
 
 
 def main() -> None:
@@ -71,54 +92,73 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the files are made (default: the system's place for those)")
     parser.add_argument("--formats", nargs="+", choices=("npz", "ndjson"), default=("npz", "ndjson"))
     parser.add_argument("--processes", type=int, default=0)
+    parser.add_argument("--shards", type=int, nargs="+", default=(1,))
     asked = parser.parse_args()
     print(f"{machine()}; {asked.processes or processors()} processes; {' and '.join(asked.formats)}")
     heads = (
+        ("shards", 6),
         ("seconds", 8),
-        ("a second", 9),
+        ("a CPU s", 9),
         ("memory", 9),
         ("mapped", 9),
         ("source", 9),
         ("set", 9),
         ("open", 7),
-        ("batch", 7),
+        ("first", 7),
+        ("plan", 6),
+        ("batch", 8),
     )
     print(f"{'sketches':>12} " + " ".join(f"{head:>{width}}" for head, width in heads))
-    before: Result | None = None
+    before: dict[int, Result] = {}
     for count in asked.sketches:
         with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-            result = measured(count, Path(folder), tuple(asked.formats), asked.processes)
-        show(result)
-        if before is not None:
-            show_growth(before, result)
-        before = result
+            source = Path(folder) / "source"
+            source.mkdir()
+            write_files(source, count, tuple(asked.formats))
+            for shards in asked.shards:
+                result = measured(count, source, shards, asked.processes)
+                show(result)
+                if shards in before:
+                    show_growth(before[shards], result)
+                before[shards] = result
 
 
-def measured(count: int, folder: Path, formats: tuple[str, ...], processes: int) -> Result:
-    source, out = folder / "source", folder / "set.arrow"
-    source.mkdir()
-    write_files(source, count, formats)
+def measured(count: int, source: Path, shards: int, processes: int) -> Result:
+    folder = source.parent
+    out = folder / "set.arrow"
     size = sum(path.stat().st_size for path in source.iterdir())
     words = [sys.executable, "-m", "sketch_pix2seq", "prepare", str(source), str(out), "--processes", str(processes)]
+    words += ["--shard-size", str(-(-count // shards))] if shards > 1 else []
+    cpu = children_cpu()
     begin = time.perf_counter()
     with (folder / "told").open("w") as told:
         running = subprocess.Popen(words, stdout=told, stderr=subprocess.STDOUT)
         memory, mapped = peak_memory(running)
-    seconds = time.perf_counter() - begin
+    seconds, cpu = time.perf_counter() - begin, children_cpu() - cpu
     if running.returncode != 0:
         sys.exit((folder / "told").read_text())
-    shutil.rmtree(source)
     done = subprocess.run([sys.executable, "-c", READ, str(out)], capture_output=True, text=True, check=True)
-    opened, first_batch = map(float, done.stdout.split())
-    return Result(count, seconds, memory, mapped, size, out.stat().st_size, opened, first_batch)
+    opened, first_batch, plan, batch = map(float, done.stdout.split())
+    files = list(out.iterdir()) if out.is_dir() else [out]
+    written = sum(path.stat().st_size for path in files)
+    (shutil.rmtree if out.is_dir() else Path.unlink)(out)
+    return Result(
+        count, len(files), seconds, cpu, memory, mapped, size, written, opened, first_batch, plan / count, batch
+    )
+
+
+def children_cpu() -> float:
+    """CPU seconds of the processes that ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def show(result: Result) -> None:
     print(
-        f"{result.sketches:12,} {result.seconds:8.1f} {result.sketches / result.seconds:9,.0f} "
+        f"{result.sketches:12,} {result.shards:6} {result.seconds:8.1f} {result.sketches / result.cpu:9,.0f} "
         f"{result.memory / 1e6:6,.0f} MB {result.mapped / 1e6:6,.0f} MB "
         f"{result.source / 1e6:6,.0f} MB {result.size / 1e6:6,.0f} MB "
-        f"{result.opened:6.2f}s {result.first_batch:6.2f}s",
+        f"{result.opened:6.2f}s {result.first_batch:6.2f}s {result.plan:5.1f}B {1000 * result.batch:5.1f} ms",
         flush=True,
     )
 
@@ -126,9 +166,9 @@ def show(result: Result) -> None:
 def show_growth(a: Result, b: Result) -> None:
     """Exponents: 1 = in proportion to the number of sketches, 0 = not at all."""
     many = math.log(b.sketches / a.sketches)
-    pairs = ((a.seconds, b.seconds), (a.memory, b.memory), (a.source, b.source), (a.size, b.size))
-    time_, memory, source, size = (f"^{math.log(y / x) / many:.2f}" for x, y in pairs)
-    print(f"{'grows with n':>12} {time_:>8} {'':>9} {memory:>9} {'':>9} {source:>9} {size:>9}", flush=True)
+    pairs = ((a.cpu, b.cpu), (a.memory, b.memory), (a.source, b.source), (a.size, b.size))
+    cpu, memory, source, size = (f"^{math.log(y / x) / many:.2f}" for x, y in pairs)
+    print(f"{'grows with n':>12} {'':>6} {'':>8} {cpu:>9} {memory:>9} {'':>9} {source:>9} {size:>9}", flush=True)
 
 
 # -- memory ---------------------------------------------------------------------------------------------------

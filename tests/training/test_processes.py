@@ -57,7 +57,8 @@ def run(folder: Path, data: Path, processes: int, *, out: str, killed: int = -1)
     """A run with 16 sketches a step, over so many processes; one of them may kill itself before its fourth step."""
     script = folder / "runner.py"
     script.write_text(RUNNER)
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     launcher = [sys.executable]
     if processes > 1:
         # Accelerate calls several processes on one machine multi_gpu, on processors too.
