@@ -68,9 +68,9 @@ class PrepareSettings:
     limit: int | None = None
     """Keep at most this many sketches a category, each split its share of them."""
     valid: float = 0.05
-    """Share kept for validation of sketches whose source has no splits. A category of 5 gives one at least, of 50 five."""
+    """Share kept for validation of sketches whose source has no splits. A category of 5 gives one, one of 50 five."""
     test: float = 0.05
-    """Share kept for tests of sketches whose source has no splits. A category of 10 gives at least one, of 50 five."""
+    """Share kept for tests of sketches whose source has no splits. A category of 10 gives one, one of 50 five."""
     simplify_epsilon: float = 2.0
     """Leave out points that lie within this many canvas units (longest side = 255) of the line through the others.
     What is simplified already, as Quick, Draw!'s own files are, stays as it is. 0 keeps every point."""
