@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from sketch_pix2seq.data import prepare as prepare_module
 from sketch_pix2seq.data.look import look
 from sketch_pix2seq.data.prepare import PrepareReport, PrepareSettings, Step, prepare
 from sketch_pix2seq.data.store import SPLITS, SketchSet
 from sketch_pix2seq.errors import DataError, FileError, FormatError, SettingsError
-from sketch_pix2seq.formats import Problem, read_sketches, write_sketches
+from sketch_pix2seq.formats import Problem, read_sketches, write_sketch, write_sketches
 from sketch_pix2seq.formats.npz import write_npz
 from sketch_pix2seq.formats.svg import write_svg
 from sketch_pix2seq.sketch import Sketch
@@ -76,7 +77,22 @@ class TestSources:
             write_svg(tmp_path / "trees" / f"{number}.svg", sketch)
         sketches, _ = made([tmp_path / "trees"], tmp_path / "set.arrow")
         assert sketches.categories == ("trees",)
-        assert splits(sketches) == {"train": 18, "valid": 1, "test": 1}
+        assert splits(sketches) == {"train": 16, "valid": 2, "test": 2}
+
+    def test_what_is_likely_no_drawing_is_left_out_and_named(self, tmp_path: Path, house: Sketch) -> None:
+        (tmp_path / "house").mkdir()
+        write_sketch(house, tmp_path / "house" / "a.png")
+        colours = np.random.default_rng(0).integers(60, 255, (6, 8, 3)).astype(np.uint8)
+        photo = Image.fromarray(colours).resize((480, 360), Image.Resampling.BICUBIC)
+        ImageDraw.Draw(photo).ellipse((150, 90, 300, 260), fill=(20, 10, 10))
+        photo.save(tmp_path / "house" / "b.png")
+        sketches, report = made([tmp_path / "house"], tmp_path / "set.arrow")
+        assert len(sketches) == 1
+        assert report.problem_count == 1
+        assert "b.png" in str(report.problems[0])
+        assert "likely no drawing" in str(report.problems[0])
+        sketches, report = made([tmp_path / "house"], tmp_path / "set.arrow", doubtful=True)
+        assert (len(sketches), report.note_count) == (2, 1)
 
     def test_files_named_one_by_one_have_their_folders_name_too(self, tmp_path: Path, house: Sketch) -> None:
         (tmp_path / "huts").mkdir()
@@ -257,7 +273,8 @@ class TestSplits:
         np.testing.assert_array_equal(sets[0].split_ids, sets[1].split_ids[:100])
 
     @pytest.mark.parametrize(
-        ("count", "expected"), [(4, (4, 0, 0)), (5, (4, 1, 0)), (10, (8, 1, 1)), (19, (17, 1, 1)), (20, (18, 1, 1))]
+        ("count", "expected"),
+        [(4, (4, 0, 0)), (5, (4, 1, 0)), (10, (8, 1, 1)), (19, (17, 1, 1)), (20, (16, 2, 2)), (50, (40, 5, 5))],
     )
     def test_small_categories(self, count: int, expected: tuple[int, int, int], tmp_path: Path) -> None:
         sketches, _ = made([ndjson(tmp_path / "a.ndjson", drawings(count))], tmp_path / "set.arrow")

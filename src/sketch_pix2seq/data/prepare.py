@@ -36,12 +36,14 @@ from sketch_pix2seq.formats.ndjson import is_packed, read_ndjson_bundles
 from sketch_pix2seq.formats.npz import read_npz_bundles
 from sketch_pix2seq.sketch import CANVAS_SIZE, MetadataValue, Sketch, points_that_matter
 
-HELD = 20
+HELD = 100
 """Sketches of a category that came without a split and are divided together; later ones are divided one by one."""
 VALID_FROM = 5
 """Sketches that a category needs for one of them to be kept for validation."""
 TEST_FROM = 10
 """Sketches that a category needs for one of them to be kept for tests."""
+_ENOUGH = 5
+"""Sketches kept for validation, and for tests, of a category whose share is less, if a tenth of it is that many."""
 
 _REPORTED_PROBLEMS = 5
 _REPORTED_SKETCHES = 1000
@@ -66,9 +68,9 @@ class PrepareSettings:
     limit: int | None = None
     """Keep at most this many sketches a category, each split its share of them."""
     valid: float = 0.05
-    """Share kept for validation, of sketches whose source has no splits; a category of 5 gives at least one."""
+    """Share kept for validation of sketches whose source has no splits. A category of 5 gives one, one of 50 five."""
     test: float = 0.05
-    """Share kept for tests, of sketches whose source has no splits; a category of 10 gives at least one."""
+    """Share kept for tests of sketches whose source has no splits. A category of 10 gives one, one of 50 five."""
     simplify_epsilon: float = 2.0
     """Leave out points that lie within this many canvas units (longest side = 255) of the line through the others.
     What is simplified already, as Quick, Draw!'s own files are, stays as it is. 0 keeps every point."""
@@ -88,6 +90,8 @@ class PrepareSettings:
     """Draw one line for each filled outline of an SVG that is a freehand stroke, as drawing apps export them."""
     hidden: bool = False
     """Keep the lines of an SVG that cannot be seen: clipped, masked, covered, beside the page or white on white."""
+    doubtful: bool = False
+    """Keep pictures that are likely no drawings, too: photos of the world, screenshots, pages of text."""
     strict: bool = False
     """Stop at the first file, line or drawing that is broken. Otherwise it is counted and left out."""
     processes: int = 0
@@ -137,12 +141,12 @@ def prepare(
     """Make one SketchSet of files and folders in any format that `formats` reads; an older one is replaced.
 
     The category of a picture or an SVG is the name of its folder. Each sketch is fitted to 255 units and simplified
-    (Ramer-Douglas-Peucker). Splits that a source has are kept. Other sketches are divided by a hash of their points, so
-    that a drawing stays in its split whatever comes beside it: of a category's first `HELD`, the lowest hashes are kept
-    for validation and tests, at least one each where there are `VALID_FROM` and `TEST_FROM`; later ones go by the value
-    of their hash. Files are read by several processes, parts of a large .ndjson too, and a small job by this one alone;
-    the set is the same. Memory grows with the processes and with the largest .npz, but not with the number of sketches,
-    except for 8 bytes each with ``unique``.
+    (Ramer-Douglas-Peucker). Splits that a source has are kept. Other sketches are divided by a hash of their
+    points, so that a drawing stays in its split whatever comes beside it: of a category's first `HELD`, the lowest
+    hashes are kept for validation and tests, at least one each where there are `VALID_FROM` and `TEST_FROM`, and
+    five where there are fifty; later ones go by the value of their hash. Files are read by several processes, parts
+    of a large .ndjson too, and a small job by this one alone; the set is the same. Memory grows with the processes
+    and with the largest .npz, but not with the number of sketches, except for 8 bytes each with ``unique``.
 
     Raises FileError for sources that do not exist or a place that cannot be written to, DataError where no sketch is
     left, and with ``strict`` whatever the first broken file raises; ``out`` is then as it was.
@@ -318,7 +322,12 @@ def _bundles(piece: _Piece, settings: PrepareSettings, on_note: OnProblem) -> It
         return read_npz_bundles(piece.path)
     if suffix in NDJSON_SUFFIXES:
         return read_ndjson_bundles(piece.path, piece.start, piece.stop)
-    options = ReadOptions(tolerance=settings.tolerance, centre_lines=settings.centre_lines, hidden=settings.hidden)
+    options = ReadOptions(
+        tolerance=settings.tolerance,
+        centre_lines=settings.centre_lines,
+        hidden=settings.hidden,
+        doubtful=settings.doubtful,
+    )
     return bundles_of(read_named(piece.path, piece.category, options=options, on_problem=on_note))
 
 
@@ -559,8 +568,9 @@ class _Sorter:
 
     def _shares(self, count: int) -> tuple[int, int, int]:
         """How many of so many go to train, valid and test."""
-        valid = max(1, round(count * self.settings.valid)) if self.settings.valid and count >= VALID_FROM else 0
-        test = max(1, round(count * self.settings.test)) if self.settings.test and count >= TEST_FROM else 0
+        least = max(1, min(_ENOUGH, count // 10))
+        valid = max(least, round(count * self.settings.valid)) if self.settings.valid and count >= VALID_FROM else 0
+        test = max(least, round(count * self.settings.test)) if self.settings.test and count >= TEST_FROM else 0
         return count - valid - test, valid, test
 
     def _within_limit(self, rows: Rows, splits: NDArray[np.int8]) -> Iterator[tuple[Rows, NDArray[np.int8]]]:

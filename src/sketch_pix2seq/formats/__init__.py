@@ -64,6 +64,8 @@ class ReadOptions:
     """Draw one line for each filled outline of an SVG that is a freehand stroke, as drawing apps export them."""
     hidden: bool = False
     """Keep the lines of an SVG that cannot be seen: clipped, masked, covered, beside the page or white on white."""
+    doubtful: bool = True
+    """Keep pictures that are likely no drawings: photos of the world, screenshots, pages of text."""
 
 
 OnProblem = Callable[[Problem], None]
@@ -167,7 +169,7 @@ def _read_one(path: Path, suffix: str, options: ReadOptions, on_problem: OnProbl
             )
         from sketch_pix2seq.formats.picture import read_picture
 
-        return read_picture(path, on_problem=on_problem)
+        return read_picture(path, doubtful=options.doubtful, on_problem=on_problem)
     except (
         ValueError,
         ArithmeticError,

@@ -30,10 +30,13 @@ from sketch_pix2seq.formats.picture_page import (
     square,
     stroke_width,
 )
-from sketch_pix2seq.sketch import FloatArray
+from sketch_pix2seq.sketch import DoubleArray, FloatArray
 
 _SIDE = 400
 """Longest side of the cropped drawing when its lines are followed, in pixels: 8 for each pixel of a 48 x 48 raster."""
+
+_THICKEST = 0.235
+"""Width, as a share of its extent, from which a line that has no lines like it beside it is a filled area."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Drawing:
     """What is followed along its outline."""
     scene: bool = False
     """Whether the page is likely a photo of the world or a painting, see `is_scene`."""
+    two_tones: bool = False
+    """Whether the page holds one ink on one ground alone, see `has_two_tones`."""
 
 
 def find_drawing(page: Page, name: Path) -> Drawing:
@@ -70,7 +75,8 @@ def find_drawing(page: Page, name: Path) -> Drawing:
     ink = _without_specks(_without_frame(ink, contrast.two_tones), contrast.darkness, contrast.two_tones)
     if not ink.any() or _is_dust(ink, float(np.median(contrast.noise))):
         raise PictureError(name, NO_DRAWING)
-    return replace(_divided(_scaled(ink)), scene=not two_tones and sheet is None and is_scene(page, grey))
+    scene = not two_tones and is_scene(page, grey, sheet)
+    return replace(_divided(_scaled(ink)), scene=scene, two_tones=two_tones)
 
 
 def _threshold(contrast: Contrast) -> Mask:
@@ -302,7 +308,7 @@ def _without_specks(ink: Mask, darkness: FloatArray, two_tones: bool) -> Mask:
     darkness = np.bincount(labels.ravel(), darkness.ravel(), count) / area
     extent[0] = area[0] = darkness[0] = 0.0
     largest = float(extent.max())
-    width = stroke_width(np.isin(labels, np.flatnonzero(extent > 0.25 * largest)))
+    width = min(stroke_width(np.isin(labels, np.flatnonzero(extent > 0.25 * largest))), 0.15 * largest)
     kept = extent > max(min(4.0 * width, 0.4 * largest), 0.08 * largest)
     small = (area > 0.4 * width**2) & (extent > 0.6 * width) & (darkness > 0.5 * float(np.median(darkness[kept])))
     small[0] = False
@@ -350,10 +356,10 @@ def _divided(ink: Mask) -> Drawing:
 
     Of each piece, the thickest disc that can sweep 0.4 of it is found. Where the sweep is long for the disc's size, the
     piece is a line, if it is about as thick everywhere; where it is short, a filled area, unless it is no thicker than
-    the lines: a dot or a dash.
+    the lines, a dash, or small and round, a dot.
     """
     depth = depth_of(ink)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     area = np.maximum(1, np.bincount(labels.ravel(), minlength=count)).astype(np.float64)
     radii = np.geomspace(2.0, max(2.5, float(depth.max())), 28)
     swept = np.stack([np.bincount(labels[_swept(depth, radius)], minlength=count) for radius in radii])
@@ -363,21 +369,55 @@ def _divided(ink: Mask) -> Drawing:
     lines |= radius <= radii[0]
     lines[0] = False
     extent = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    for index in np.flatnonzero(lines & (2.0 * radius > 0.15 * extent)).tolist():
-        along = depth[thinned(labels == index)]
-        lines[index] = np.percentile(along, 10) > 0.62 * np.percentile(along, 90)
+    for index in np.flatnonzero(lines & (2.0 * radius > 0.12 * extent)).tolist():
+        lines[index] = _is_even(labels == index)
+    lines &= 2.0 * radius < _THICKEST * extent
     line = _weighted_median(radius[lines], (area / radius)[lines]) if lines.any() else 0.0
     filled = ~lines & (radius > (1.45 * line or 0.065 * _SIDE))
-    fills = np.zeros(ink.shape, bool)
+    dots = _dots(filled, radius, area, extent, line)
+    strokes, fills = ink.copy(), np.zeros(ink.shape, bool)
     for index in range(1, count):
         piece = labels == index
-        if filled[index]:
+        if dots[index]:
+            pen = line or 0.5 * float(radius[index])
+            strokes &= ~piece | _ring(ink.shape, centres[index], 0.5 * float(extent[index]) - pen)
+        elif filled[index]:
             fills |= piece & ~_tails(piece, depth, float(radius[index]))
         elif lines[index]:  # thick spots on a line: wheels, noses
             spots = _swept(np.where(piece, depth, 0.0), max(2.6 * float(radius[index]), 0.035 * _SIDE))
             if spots.any():
                 fills |= piece & (_distance(~spots) <= radius[index])
-    return Drawing(ink & ~fills, fills)
+    return Drawing(strokes & ~fills, fills)
+
+
+def _dots(filled: Mask, radius: DoubleArray, area: DoubleArray, extent: NDArray[np.int32], line: float) -> Mask:
+    """Which filled pieces are dots that a pen made by circling: round, and thicker than lines by no more than a line.
+
+    Where there are no lines, these are small discs that have nothing but discs beside them.
+    """
+    round_ = filled & (area > 0.9 * math.pi / 4.0 * extent.astype(np.float64) ** 2)
+    if line:
+        return np.asarray(round_ & (radius < 2.4 * line))
+    small = round_ & (radius < 0.13 * _SIDE)
+    return small if small.sum() > 1 and np.array_equal(small, filled) else np.zeros_like(small)
+
+
+def _ring(shape: tuple[int, ...], centre: DoubleArray, radius: float) -> Mask:
+    """A circle one pixel wide."""
+    ring = np.zeros(shape, np.uint8)
+    cv2.circle(ring, np.rint(centre).astype(int).tolist(), max(0, round(radius)), 1, 1)
+    return ring > 0
+
+
+def _is_even(piece: Mask) -> bool:
+    """Whether a piece of ink is what a disc leaves that follows its centre line."""
+    x, y, width, height = cv2.boundingRect(piece.astype(np.uint8))
+    ink = piece[y : y + height, x : x + width]
+    thin = thinned(ink)
+    radius = float(np.median(depth_of(ink)[thin]))
+    margin = math.ceil(radius) + 1
+    wrong = (_distance(np.pad(~thin, margin, constant_values=True)) <= radius) ^ np.pad(ink, margin)
+    return bool(wrong.sum() <= 0.12 * ink.sum())
 
 
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

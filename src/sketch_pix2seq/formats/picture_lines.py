@@ -295,7 +295,9 @@ def _prune(skeleton: _Skeleton) -> None:
             degrees = [len(meeting[node]) for node in branch.ends]
             if min(degrees) == 1 and max(degrees) > 2:
                 fork = branch.ends[degrees.index(max(degrees))]
-                if branch.length <= 1.3 * skeleton.radius[fork] + 2.0:
+                tip = branch.path[-1] if branch.ends[0] == fork else branch.path[0]
+                reach = branch.length + float(skeleton.depth[pixels_at(tip[None], skeleton.depth)][0])
+                if reach <= 1.75 * skeleton.radius[fork] + 3.0:
                     spurs.append((branch.length, index))
         if not spurs:
             return
@@ -312,11 +314,14 @@ def _chains(skeleton: _Skeleton, half: float) -> Iterator[DoubleArray]:
         if len(ends) <= 2:
             continue
         leads = [_lead(skeleton, end, node, half) for end in ends]
-        for a, b in _straightest([lead.heading for lead in leads]):
+        through = list(_straightest([lead.heading for lead in leads]))
+        for a, b in through:
             partner[ends[a]], partner[ends[b]] = ends[b], ends[a]
-        middle = _meeting_point(skeleton, node, leads, half)
+        middle = None if through else _meeting_point(skeleton, node, leads, half)
         for (index, which), lead in zip(ends, leads, strict=True):
             tip = None if (index, which) in partner else middle
+            if (index, which) not in partner and through:
+                tip = _landing(lead, leads[through[0][0]].point, leads[through[0][1]].point)
             paths[index] = _cleared(paths[index], which, lead.point, tip)
     free = [(i, e) for i, b in enumerate(skeleton.branches) if b.ends[0] >= 0 for e in (0, 1) if (i, e) not in partner]
     yield from _linked(paths, partner, free)
@@ -340,7 +345,8 @@ def _lead(skeleton: _Skeleton, end: End, node: int, half: float) -> _Lead:
     if inside[:first].max(initial=0.0) > 1.12 * half + 0.3:
         first += math.ceil(_MARGIN * half)
     first = max(0, min(first, len(path) - 1, math.ceil(0.5 * len(path))))
-    last = min(len(path) - 1, first + max(8, math.ceil(3.0 * half)))
+    ahead = max(8, math.ceil(1.5 * half))
+    last = min(len(path) - 1, max(first + min(ahead, 8), min(first + ahead, len(path) - 1 - first)))
     start = path[first] if last > first else skeleton.nodes[node]
     return _Lead(path[first], _unit(path[last] - start))
 
@@ -366,6 +372,18 @@ def _meeting_point(skeleton: _Skeleton, node: int, leads: Sequence[_Lead], half:
     off = float(np.hypot(*(point - skeleton.nodes[node])))
     on_ink = skeleton.depth[pixels_at(point[None], skeleton.depth)][0] > 0.35 * half
     return np.asarray(point) if on_ink and off < 3.5 * half else fork
+
+
+def _landing(lead: _Lead, start: DoubleArray, end: DoubleArray) -> DoubleArray:
+    """Where a line that ends at another, which passes straight from ``start`` to ``end``, meets it."""
+    along = end - start
+    cross = float(along[0] * lead.heading[1] - along[1] * lead.heading[0])
+    away = lead.point - start
+    if abs(cross) < 0.2 * float(np.hypot(*along)):  # nearly parallel: the nearest point
+        share = float(away @ along) / max(float(along @ along), 1e-9)
+    else:
+        share = float(away[0] * lead.heading[1] - away[1] * lead.heading[0]) / cross
+    return start + min(max(share, 0.0), 1.0) * along
 
 
 def _linked(paths: Sequence[DoubleArray], partner: Mapping[End, End], free: Sequence[End]) -> Iterator[DoubleArray]:

@@ -224,6 +224,8 @@ def light_on_dark(grey: Bytes, two_tones: bool) -> bool:
         light = float(np.mean(border > 0.5 * (low + high)))
         if light < 0.05 and _is_framed(grey < 0.5 * (low + high)):
             return False
+        if light < 0.5 and np.sum(_corners(grey) > 0.5 * (low + high)) >= 3:
+            return False  # a filled shape reaches the border, but not the corners
         if abs(light - 0.5) > 0.05:
             return light < 0.5
     ground = float(np.median(border))
@@ -240,6 +242,13 @@ def light_on_dark(grey: Bytes, two_tones: bool) -> bool:
         ratio = math.log((light + 10.0) / (dark + 10.0))
         verdict = max(verdict, ratio, key=abs)
     return verdict > 0.0
+
+
+def _corners(grey: Bytes) -> Bytes:
+    """Brightness of the picture's four corners."""
+    side = max(1, round(0.015 * min(grey.shape)))
+    ends = slice(None, side), slice(-side, None)
+    return np.array([np.median(grey[rows, columns]) for rows in ends for columns in ends]).astype(np.uint8)
 
 
 def _is_framed(dark: Mask) -> bool:
@@ -271,15 +280,27 @@ def find_paper(grey: Bytes) -> Mask | None:
     return np.asarray(cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def is_scene(page: Page, grey: Bytes) -> bool:
-    """Whether a page has neither an even ground nor one colour, as a photo of the world or a landscape."""
-    small = cv2.medianBlur(cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA), 5)
-    counts = np.bincount(_without_slope(small).ravel(), minlength=256)
-    ground = float(np.convolve(counts, np.ones(25), "same").max()) / small.size
-    colours = cv2.cvtColor(cv2.resize(page.pixels, (128, 128), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
-    hues = colours[..., 1:].reshape(-1, 2).astype(np.float32)
+def is_scene(page: Page, grey: Bytes, sheet: Mask | None) -> bool:
+    """Whether a page, or the sheet on it, has neither an even ground nor one colour nor flat areas, as a photo of the
+    world or a landscape has not."""
+    size = (128, 128)
+    seen = np.ones(size, bool)
+    if sheet is not None:
+        seen = cv2.resize(sheet.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    small = cv2.medianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 5)
+    levels = [np.bincount(lit[seen], minlength=256) for lit in (small, _without_slope(small))]
+    ground = max(float(np.convolve(counts, np.ones(25), "same").max()) for counts in levels) / max(1, int(seen.sum()))
+    colours = cv2.cvtColor(cv2.resize(page.pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    hues = colours[seen][:, 1:].astype(np.float32)
     coloured = float(np.mean(np.hypot(*(hues - np.median(hues, axis=0)).T) > 10.0))
-    return ground < 0.3 or (ground < 0.55 and coloured > 0.3)
+    return (ground < 0.4 or (ground < 0.6 and coloured > 0.3)) and not is_flat(page, bits=7)
+
+
+def is_flat(page: Page, bits: int) -> bool:
+    """Whether few colours, told apart to so many bits a channel, make up a page, as those that a program painted."""
+    red, green, blue = (page.pixels[::2, ::2] >> (8 - bits)).reshape(-1, 3).astype(np.int64).T
+    _, counts = np.unique(red << 2 * bits | green << bits | blue, return_counts=True)
+    return bool(np.sort(counts)[-12:].sum() > 0.85 * len(red))
 
 
 def _without_slope(grey: Bytes) -> Bytes:
