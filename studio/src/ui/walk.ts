@@ -20,6 +20,7 @@ const EACH = 90;
 /** Drawings of the strip, and its width on paper in mm: that of an A4 sheet with a margin. */
 const STRIP = 12;
 const STRIP_MM = 277;
+const LINE_MM = 0.35;
 /** Side of the GIF in pixels. */
 const SIDE = 480;
 /** The same random numbers all along, so that neighbours are alike. */
@@ -162,7 +163,7 @@ export class Walk {
 
   private async saveStrip(): Promise<void> {
     const drawings = alongPath([[0, 0], [FRAMES - 1, 0]], STRIP).map(([index]) => this.frames[Math.round(index)]!);
-    const svg = toSvg(contactSheet(drawings, STRIP, this.frame), { widthMm: STRIP_MM });
+    const svg = toSvg(contactSheet(drawings, STRIP, this.frame), { widthMm: STRIP_MM, strokeMm: LINE_MM });
     await saveAs(new Blob([svg], { type: "image/svg+xml" }), "walk.svg");
   }
 }
