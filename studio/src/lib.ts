@@ -6,7 +6,8 @@
  *     const drawing = await model.draw(strokes, { temperature: 0.3, seed: 1 });
  */
 
-import { BETWEEN, DEFAULT_SETTINGS, type Drawing, type DrawSettings, type Stroke } from "./core/types";
+import { levelBetween } from "./core/flow";
+import { DEFAULT_SETTINGS, type Drawing, type DrawSettings, type Stroke } from "./core/types";
 import { type DrawRequest, type Engine, EngineError, type EngineInfo, type Guess } from "./engine/api";
 import { loadEngine } from "./engine/client";
 
@@ -92,8 +93,8 @@ export class SketchModel {
   async blend(first: Strokes, second: Strokes, share = 0.5, options: DrawOptions = {}): Promise<Drawing> {
     const [a, b] = await Promise.all([this.engine.encode(drawingOf(first)), this.engine.encode(drawingOf(second))]);
     const code = a.map((value, index) => (1 - share) * value + share * b[index]!);
-    const levels = [BETWEEN * Math.sin(Math.PI * Math.min(1, Math.max(0, share)))];
-    const [drawings] = await this.engine.drawCodes([code], { ...requestOf(1, options), levels });
+    const request = { ...requestOf(1, options), levels: [levelBetween(share)] };
+    const [drawings] = await this.engine.drawCodes([code], request);
     return drawings![0]!;
   }
 

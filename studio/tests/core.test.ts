@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Atlas } from "../src/core/atlas";
 import { normal } from "../src/core/flow";
 import { boundsOf, fitted, frameOf, reframed, simplified } from "../src/core/geometry";
-import { drawingSeeds, mixed, Streams, uniform } from "../src/core/random";
+import { anyCategory, drawingSeeds, mixed, Streams, uniform } from "../src/core/random";
 import { DEFAULT_RASTER, inkOfPoints, missingInk, render, shadesOf } from "../src/core/raster";
 import { type ModelInfo, Pen, readConfig, selectState } from "../src/core/runtime";
 import { readSafetensors } from "../src/core/safetensors";
@@ -35,6 +35,7 @@ describe("random numbers", () => {
     places: number[];
     of_streams: number[][];
     normal: number[];
+    any: number[][];
   }>("random");
 
   it("are those of Python, bit for bit", () => {
@@ -47,6 +48,10 @@ describe("random numbers", () => {
     expect([0, 1, 2, 3].map((stream) => cases.places.map((place) => streams.uniform(stream, place)))).toEqual(
       cases.of_streams,
     );
+  });
+
+  it("choose the categories that Python chooses", () => {
+    expect([0, 1, 7].map((seed) => anyCategory(seed, 6, 345))).toEqual(cases.any);
   });
 
   it("are normal where they should be", () => {

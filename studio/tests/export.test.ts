@@ -1,7 +1,7 @@
 import { deflateSync, unzlibSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import type { Drawing } from "../src/core/types";
-import { fileName, fromLink, LinkError, toGif, toLink, toNdjson, toPng, toSvg } from "../src/export";
+import { fileName, fromLink, LinkError, sortedForPlotter, toGif, toLink, toMorph, toNdjson, toPng, toSvg } from "../src/export";
 import { drawingsFromNdjson } from "../src/pictures/ndjson";
 import { flattened, outlinesOf } from "../src/pictures/path";
 import { framesOf } from "./export-gif";
@@ -73,16 +73,16 @@ describe("link", () => {
   it("gives the drawing back, with or without its #", () => {
     const hash = toLink(CAT);
     expect(hash).toMatch(/^#d1\.[\w-]+$/);
-    expect(fromLink(hash)).toEqual(CAT);
-    expect(fromLink(hash.slice(1))).toEqual(CAT);
+    expect(fromLink(hash)).toEqual({ drawing: CAT, isChallenge: false });
+    expect(fromLink(toLink(CAT, "challenge").slice(1))).toEqual({ drawing: CAT, isChallenge: true });
   });
 
   it("is short and keeps names of any script", () => {
     const spiral = Array.from({ length: 250 }, (_, n) => [n * Math.cos(n / 9), n * Math.sin(n / 9)] as const);
     const hash = toLink({ strokes: [spiral], category: "蝸牛" });
     expect(hash.length).toBeLessThan(700);
-    expect(fromLink(hash)!.category).toBe("蝸牛");
-    expect(fromLink(hash)!.strokes[0]!.length).toBeGreaterThan(240);
+    expect(fromLink(hash)!.drawing.category).toBe("蝸牛");
+    expect(fromLink(hash)!.drawing.strokes[0]!.length).toBeGreaterThan(240);
   });
 
   it("that is none gives null", () => {
@@ -97,8 +97,8 @@ describe("link", () => {
     for (let n = 0; n < 300; n++) {
       const at = 4 + ((n * 7919) % (hash.length - 4));
       try {
-        const drawing = fromLink(`${hash.slice(0, at)}${"AZaz09-_"[n % 8]}${hash.slice(at + 1)}`);
-        expect(drawing!.strokes.length).toBeGreaterThan(0);
+        const linked = fromLink(`${hash.slice(0, at)}${"AZaz09-_"[n % 8]}${hash.slice(at + 1)}`);
+        expect(linked!.drawing.strokes.length).toBeGreaterThan(0);
       } catch (error) {
         expect(error).toBeInstanceOf(LinkError);
       }
@@ -114,7 +114,7 @@ describe("link", () => {
     const dots = (count: number): Drawing => ({
       strokes: Array.from({ length: count }, (_, n) => [[n % 251, n % 253] as const]),
     });
-    expect(fromLink(toLink(dots(500)))!.strokes).toHaveLength(500);
+    expect(fromLink(toLink(dots(500)))!.drawing.strokes).toHaveLength(500);
     expect(() => toLink(dots(501))).toThrow(LIMITS);
     // The category's length, then 30,000 strokes of a point at (0, 0).
     const many = deflateSync(Uint8Array.from([0, ...Array.from({ length: 30_000 }, () => [1, 0, 0]).flat()]));
@@ -176,11 +176,53 @@ describe("GIF", () => {
     expect(Math.max(...blank.frames.at(-1)!.pixels)).toBe(0);
   });
 
+  it("has a colour for each of two hands", async () => {
+    const strokes = [[[0, 0], [255, 0]], [[0, 255], [255, 255]]] as const;
+    const colours = ["#222226", "#1767ad"];
+    const { width, frames } = framesOf(await bytesOf(await toGif({ strokes }, { size: 64, seconds: 0.4, colours })));
+    const rows = Array.from({ length: width }, (_, y) => frames.at(-1)!.pixels.slice(y * width, (y + 1) * width));
+    const [upper, lower] = [rows.slice(0, 32), rows.slice(32)].map((half) => half.flatMap((row) => [...row]));
+    expect(Math.max(...upper!)).toBe(14);
+    expect(Math.max(...lower!)).toBe(29);
+    expect(Math.min(...lower!.filter((colour) => colour > 0))).toBeGreaterThan(14);
+  });
+
+  it("goes there and back through a morph", async () => {
+    const stroke = (x: number): Drawing => ({ strokes: [[[x, 20], [x, 240]]] });
+    const frame = { side: 255, centre: [127.5, 127.5] } as const;
+    const { frames } = framesOf(await bytesOf(await toMorph([60, 120, 180].map(stroke), { size: 64, frame })));
+    const inked = frames.map(({ pixels }) => pixels.findIndex((shade) => shade > 7) % 64);
+    expect(inked[0]).toBeLessThan(inked[1]!);
+    expect(inked[1]).toBeLessThan(inked[2]!);
+    expect(inked).toHaveLength(4);
+    expect(inked[3]).toBe(inked[1]);
+    expect(frames[2]!.pixels.filter((shade) => shade > 7).length).toBe(frames[0]!.pixels.filter((s) => s > 7).length);
+  });
+
   it("stops when it is told to", async () => {
     const controller = new AbortController();
     const onProgress = (share: number) => share > 0.3 && controller.abort();
     const made = toGif(CAT, { size: 64, signal: controller.signal, onProgress });
     await expect(made).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
+
+describe("sorting for a plotter", () => {
+  const strokes = [
+    [[0, 0], [10, 0]],
+    [[100, 0], [110, 0]],
+    [[20, 0], [12, 0]],
+  ] as const;
+
+  it("goes to the nearest end, and turns strokes", () => {
+    const { order, strokes: sorted, before, after } = sortedForPlotter(strokes);
+    expect(order).toEqual([0, 2, 1]);
+    expect(sorted[1]).toEqual([[12, 0], [20, 0]]);
+    expect([before, after]).toEqual([180, 82]);
+  });
+
+  it("changes the pen once", () => {
+    expect(sortedForPlotter(strokes, ["red", "red", "blue"]).order).toEqual([0, 1, 2]);
   });
 });
 

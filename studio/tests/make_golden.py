@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sketch_pix2seq.drawing import sampler
 from sketch_pix2seq.drawing.complete import complete
 from sketch_pix2seq.drawing.flow import Given, normal, sample_codes
-from sketch_pix2seq.drawing.model import DrawSettings, Model, read_source, streams_of
+from sketch_pix2seq.drawing.model import DrawSettings, Model, any_category, read_source, streams_of
 from sketch_pix2seq.drawing.pretrained import BUNDLED, load_model
 from sketch_pix2seq.model.folder import ModelInfo
 from sketch_pix2seq.raster import RasterSpec, render
@@ -60,6 +60,7 @@ def _random() -> dict[str, Any]:
         "places": places,
         "of_streams": [uniform(stream + np.array(places, np.uint64)).tolist() for stream in streams],
         "normal": _numbers(normal(seeds, 5)),
+        "any": [any_category(seed, 6, 345) for seed in (0, 1, 7)],
     }
 
 

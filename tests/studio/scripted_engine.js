@@ -35,16 +35,29 @@ const thing = (seed, category) => {
   return { strokes: [circle, [[90, 110], [92, 112]], [[150, 110], [152, 112]], [[90, 160], [128, 175], [165, 160]]], category };
 };
 
+const atlas = () => ({
+  drawnBy: "model",
+  places: Float32Array.from(CATEGORIES.flatMap((_, n) => [0.1 + 0.15 * n, 0.2 + 0.12 * n])),
+  categoryIds: Uint16Array.from(CATEGORIES.keys()),
+  categories: CATEGORIES,
+  drawings: pack(CATEGORIES.map((name, n) => thing(n, name))),
+});
+
 const handlers = {
   load: () => ({
-    name: "scripted", categories: CATEGORIES, hasEncoder: true, hasFlow: true, hasClassifier: true, atlas: null,
+    name: "scripted", categories: CATEGORIES, hasEncoder: true, hasFlow: true, hasClassifier: true, atlas: atlas(),
     device: "wasm", threads: 1, notice: "", training: {},
   }),
+  locate: ({ neighbours }) => ({
+    at: [0.4, 0.4],
+    neighbours: CATEGORIES.slice(0, neighbours).map((_, index) => ({ index, distance: index })),
+  }),
+  codeAt: ({ place: [x, y] }) => Float32Array.of(x, y, 0, 0),
   encode: () => new Float32Array(4),
   codeOfCategory: () => new Float32Array(4),
   redraw: ({ drawing, samples, seed, settings, category }) =>
     pack(Array.from({ length: samples }, (_, n) => bent(unpack(drawing)[0], seed + n, settings.freedom ?? 0, category))),
-  drawCodes: ({ codes, samples, seed }) => pack(codes.flatMap(() => Array.from({ length: samples }, (_, n) => thing(seed + n)))),
+  drawCodes: ({ codes, samples, seed }) => pack(codes.flatMap(([x]) => Array.from({ length: samples }, (_, n) => bent(thing(seed + n), 1, 3 * x)))),
   generate: ({ samples, seed, category }) => pack(Array.from({ length: samples }, (_, n) => thing(seed + n, category ?? "face"))),
   complete: ({ started, request }) => {
     const [{ strokes }] = unpack(started);

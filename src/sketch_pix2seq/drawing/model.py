@@ -21,7 +21,7 @@ from sketch_pix2seq.drawing.sampler import SampleSettings, draw
 from sketch_pix2seq.errors import ModelError, PictureError, SettingsError
 from sketch_pix2seq.model.folder import ATLAS, CLASSIFIER, FLOW, ModelInfo
 from sketch_pix2seq.raster import ink_of, shades_of
-from sketch_pix2seq.sequence import mixed, rows_of
+from sketch_pix2seq.sequence import mixed, rows_of, uniform
 from sketch_pix2seq.sketch import FloatArray, Sketch
 
 if TYPE_CHECKING:
@@ -284,8 +284,7 @@ class Model:
         """
         _check_asked(samples, seed)
         if category is None:
-            rng = np.random.default_rng([seed, 1])
-            several = [self.info.categories[c] for c in rng.integers(0, max(1, len(self.info.categories)), samples)]
+            several = [self.info.categories[c] for c in any_category(seed, samples, len(self.info.categories))]
         else:
             several = [name for name in ([category] if isinstance(category, str) else category) for _ in range(samples)]
         wanted = np.array([self.index_of(name) for name in several], np.int64)
@@ -419,6 +418,12 @@ class Model:
 def streams_of(seed: int, n: int) -> NDArray[np.uint64]:
     """A seed for each of n drawings."""
     return mixed(np.uint64(seed) + np.arange(n, dtype=np.uint64) * np.uint64(0x2545F4914F6CDD1D))
+
+
+def any_category(seed: int, n: int, count: int) -> list[int]:
+    """Which of ``count`` categories each of n drawings of any category is."""
+    chances = uniform(mixed(np.array([seed ^ 1], np.uint64)) + np.arange(n, dtype=np.uint64))
+    return [int(chance * count) for chance in chances]
 
 
 def _check_asked(samples: int, seed: int) -> None:

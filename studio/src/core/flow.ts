@@ -3,9 +3,15 @@
 import { FLOW } from "./constants";
 import { mixed, Streams } from "./random";
 import { FRAME, NO_TURN, type Runtime, type Turn } from "./runtime";
+import { BETWEEN } from "./types";
 
 /** Noise level that the decoder is told of codes that come from the flow: they are almost right. */
 export const LEVEL = FLOW.level;
+
+/** Noise level on the way between two codes, most in the middle: `interpolation` of `drawing/create.py`. */
+export function levelBetween(share: number): number {
+  return BETWEEN * Math.sin(Math.PI * Math.min(1, Math.max(0, share)));
+}
 
 /** Where the random numbers of the noise begin in a drawing's own. */
 const NOISE = 1n << 40n;

@@ -2,7 +2,7 @@ import type { Atlas } from "./atlas";
 import { MODEL } from "./constants";
 import { CANVAS_SIZE, fitted, frameOf, pointCount, reframed, simplified } from "./geometry";
 import { LEVEL, type Noised, sampleCodes } from "./flow";
-import { drawingSeeds, mixed, uniform } from "./random";
+import { anyCategory, drawingSeeds } from "./random";
 import { shadesOf } from "./raster";
 import { NO_TURN, ROW, type Runtime, selectState, type Told, type Turn } from "./runtime";
 import { draw } from "./sampler";
@@ -173,12 +173,9 @@ export class Model {
       throw new Error(`This model cannot be told which of its ${categories.length} categories to draw.`);
     }
     const streams = drawingSeeds(seed, samples);
-    const any = (sample: number): number => {
-      const chance = uniform(BigInt.asUintN(64, mixed(BigInt(seed) ^ 1n) + BigInt(sample)));
-      return Math.min(Math.floor(chance * categories.length), Math.max(0, categories.length - 1));
-    };
+    const any = anyCategory(seed, samples, categories.length);
     const each = Array.from({ length: samples }, (_, sample): Wanted => {
-      return { code: 0, sample, category: wanted ?? any(sample), stream: streams[sample]! };
+      return { code: 0, sample, category: wanted ?? any[sample]!, stream: streams[sample]! };
     });
     const named = (sample: number, drawing: Drawing): Drawing => {
       const name = categories[each[sample]!.category];

@@ -29,6 +29,12 @@ export function drawingSeeds(seed: number | bigint, n: number): BigUint64Array {
   return BigUint64Array.from({ length: n }, (_, index) => mixed(wrapped(BigInt(seed) + BigInt(index) * STRIDE)));
 }
 
+/** Which of `count` categories each of n drawings of any category is: `any_category` of `drawing/model.py`. */
+export function anyCategory(seed: number | bigint, n: number, count: number): number[] {
+  const first = mixed(BigInt(seed) ^ 1n);
+  return Array.from({ length: n }, (_, index) => Math.floor(uniform(wrapped(first + BigInt(index))) * count));
+}
+
 /**
  * Uniform numbers of several streams at counters of their own: what the sampler needs for every row, without BigInt.
  * Number `counter` of a stream is the hash of their sum.

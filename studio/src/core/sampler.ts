@@ -194,7 +194,7 @@ class Search {
       return made;
     };
     this.slots = select(slots);
-    // Without a picture nothing is taken back.
+    // Without a picture strokes are not weighed, so all slots are one.
     this.base = this.pictures === null ? this.slots : select(drawings);
     this.best = this.pictures === null ? this.slots : select(drawings);
     this.live = new Uint8Array(n).fill(1);

@@ -1,6 +1,7 @@
 import { GIFEncoder } from "gifenc";
+import { type Frame, reframed } from "../core/geometry";
 import type { Drawing, Point, Stroke } from "../core/types";
-import { colourOf, INK, lineWidthFor, PAPER, Paper, placed, shades, unitsPer, type Colour } from "./ink";
+import { colourOf, INK, inner, lineWidthFor, PAPER, Paper, placed, shades, unitsPer, type Colour } from "./ink";
 
 export interface GifOptions {
   /** Side of a drawing in pixels. Several are drawn side by side in a grid of such cells. */
@@ -14,6 +15,8 @@ export interface GifOptions {
   readonly background?: string;
   /** #rrggbb */
   readonly ink?: string;
+  /** Of each stroke of a single drawing, #rrggbb, two at most; left out: `ink`. */
+  readonly colours?: readonly string[];
   /** In pixels; chosen by the size where it is left out. */
   readonly lineWidth?: number;
   /** 0 to 1. */
@@ -30,9 +33,8 @@ const TRAVEL = 3;
 const SHORTEST = 1.5;
 const LONGEST = 8;
 
-/** Shades from paper to line; with the colour that leaves a pixel as it is they fill 4 bits. */
+/** Shades from paper to a line's colour. */
 const SHADES = 15;
-const UNCHANGED = SHADES;
 
 /** Milliseconds of work before the page has its turn. */
 const TURN = 12;
@@ -60,42 +62,105 @@ export async function toGif(drawings: Drawing | readonly Drawing[], options: Gif
     return { ...timed(strokes), pixels };
   });
 
-  const paper = new Paper(columns * size, rows * size);
-  const palette: Colour[] = [...shades(colourOf(background), colourOf(ink), SHADES), [0, 0, 0]];
-  const encoder = GIFEncoder();
-  const shown = new Uint8Array(paper.ink.length).fill(UNCHANGED);
+  const inks = [...new Set(options.colours ?? [ink])];
+  const inkOf = (stroke: number): number => Math.max(0, inks.indexOf(options.colours?.[stroke] ?? ink));
+  const film = new Film(columns * size, rows * size, background, inks);
   const at = (frame: number) => 10 * Math.round((100 * frame) / framesPerSecond); // GIF counts hundredths of a second
-  let turn = performance.now();
   for (let frame = 0; frame < count; frame++) {
     signal?.throwIfAborted();
     const last = frame === count - 1;
     for (const { pixels, times, length } of cells) {
       const from = frame === 0 ? -1 : (length * frame) / count;
       const to = last ? Infinity : (length * (frame + 1)) / count;
-      pixels.forEach((stroke, n) => paper.stroke(partBetween(stroke, times[n]!, from, to), lineWidth));
+      pixels.forEach((stroke, n) => film.stroke(inkOf(n), partBetween(stroke, times[n]!, from, to), lineWidth));
     }
+    await film.shoot(at(frame + 1) - at(frame) + (last ? 1000 * hold : 0));
+    onProgress?.((frame + 1) / count);
+  }
+  return film.developed();
+}
+
+export interface MorphOptions {
+  /** Side of the picture in pixels. */
+  readonly size: number;
+  /** Milliseconds of each drawing. */
+  readonly each?: number;
+  /** The square, in the drawings' units, that is seen. */
+  readonly frame: Frame;
+}
+
+/** Drawings one after the other, there and back for ever, as an animated GIF. */
+export async function toMorph(drawings: readonly Drawing[], { size, each = 80, frame }: MorphOptions): Promise<Blob> {
+  const film = new Film(size, size, PAPER, [INK]);
+  const to = inner(size);
+  for (const { strokes } of [...drawings, ...drawings.slice(1, -1).reverse()]) {
+    film.wipe();
+    for (const stroke of reframed(strokes, frame, to)) film.stroke(0, stroke, lineWidthFor(size));
+    await film.shoot(each);
+  }
+  return film.developed();
+}
+
+/** Frames of a GIF, each of which holds only what has changed since the one before. */
+class Film {
+  private readonly papers: readonly Paper[];
+  private readonly encoder = GIFEncoder();
+  private readonly palette: readonly Colour[];
+  private readonly unchanged: number;
+  private readonly shown: Uint8Array;
+  private frames = 0;
+  private turn = performance.now();
+
+  constructor(
+    private readonly width: number,
+    private readonly height: number,
+    background: string,
+    inks: readonly string[],
+  ) {
+    const paper = colourOf(background);
+    this.papers = inks.map(() => new Paper(width, height));
+    this.palette = inks.flatMap((ink) => shades(paper, colourOf(ink), SHADES));
+    this.unchanged = this.palette.length;
+    this.shown = new Uint8Array(width * height).fill(this.unchanged);
+  }
+
+  stroke(ink: number, points: readonly Point[], lineWidth: number): void {
+    this.papers[ink]!.stroke(points, lineWidth);
+  }
+
+  wipe(): void {
+    for (const { ink } of this.papers) ink.fill(0);
+  }
+
+  /** Where two inks meet, the stronger one is seen. */
+  async shoot(delay: number): Promise<void> {
+    const { papers, shown, unchanged } = this;
     const pixels = new Uint8Array(shown.length);
     for (let i = 0; i < pixels.length; i++) {
-      const shade = Math.round((paper.ink[i]! * (SHADES - 1)) / 255);
-      pixels[i] = shade === shown[i] ? UNCHANGED : shade;
-      shown[i] = shade;
+      const by = papers.length > 1 && papers[1]!.ink[i]! > papers[0]!.ink[i]! ? 1 : 0;
+      const shade = Math.round((papers[by]!.ink[i]! * (SHADES - 1)) / 255);
+      const colour = shade === 0 ? 0 : by * SHADES + shade;
+      pixels[i] = colour === shown[i] ? unchanged : colour;
+      shown[i] = colour;
     }
-    encoder.writeFrame(pixels, paper.width, paper.height, {
-      ...(frame === 0 && { palette, repeat: 0 }),
-      delay: at(frame + 1) - at(frame) + (last ? 1000 * hold : 0),
-      colorDepth: 4,
+    const first = this.frames++ === 0;
+    this.encoder.writeFrame(pixels, this.width, this.height, {
+      ...(first && { palette: [...this.palette, [0, 0, 0]], repeat: 0 }),
+      delay,
+      colorDepth: papers.length > 1 ? 5 : 4,
       dispose: 1,
-      transparent: frame > 0,
-      transparentIndex: UNCHANGED,
+      transparent: !first,
+      transparentIndex: unchanged,
     });
-    onProgress?.((frame + 1) / count);
-    if (performance.now() - turn > TURN) {
-      await new Promise((resolve) => setTimeout(resolve));
-      turn = performance.now();
-    }
+    if (performance.now() - this.turn < TURN) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    this.turn = performance.now();
   }
-  encoder.finish();
-  return new Blob([encoder.bytes()], { type: "image/gif" });
+
+  developed(): Blob {
+    this.encoder.finish();
+    return new Blob([this.encoder.bytes()], { type: "image/gif" });
+  }
 }
 
 /** When the pen is at each point. */

@@ -1,4 +1,4 @@
-import { CANVAS_SIZE, frameOf, reframed, transformed } from "../core/geometry";
+import { CANVAS_SIZE, type Frame, frameOf, reframed, transformed } from "../core/geometry";
 import type { Point, Stroke } from "../core/types";
 
 /** Paper on each side of a drawing, as a share of its picture. */
@@ -13,8 +13,12 @@ export const PAPER = "#ffffff";
 /** The strokes moved and scaled into a square of so many pixels: centred, aspect kept, some paper around. */
 export function placed(strokes: readonly Stroke[], size: number, left = 0, top = 0): Stroke[] {
   const frame = frameOf(strokes);
-  const inside = reframed(strokes, frame, { side: size * (1 - 2 * MARGIN), centre: [size / 2, size / 2] });
-  return transformed(inside, 1, left, top);
+  return transformed(reframed(strokes, frame, inner(size)), 1, left, top);
+}
+
+/** What drawings fill of a square picture of so many pixels. */
+export function inner(size: number): Frame {
+  return { side: size * (1 - 2 * MARGIN), centre: [size / 2, size / 2] };
 }
 
 /** A good width of the line in a picture of this size, both in pixels: finer, for its size, in a larger one. */

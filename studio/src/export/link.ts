@@ -4,8 +4,8 @@ import type { Drawing, Point, Stroke } from "../core/types";
 import { unpacked } from "../pictures/unpack";
 import { quantized } from "./ndjson";
 
-/** What such a link's hash begins with: the version of what follows. */
-const PREFIX = "#d1.";
+/** What such a link's hash begins with: what it is for, and the version of what follows. */
+const PREFIXES = { drawing: "#d1.", challenge: "#c1." } as const;
 /** Longest hash that is read, and most bytes that it may unpack to. */
 const LONGEST_HASH = 1 << 16;
 const MOST_BYTES = 1 << 16;
@@ -30,7 +30,7 @@ const DAMAGED = "The link is damaged or cut short; ask for it again.";
  * Unpacked: the category's length in bytes and its UTF-8; then for each stroke its number of points and their steps
  * from the point before, the first from (0, 0). Numbers are varints (7 bits a byte, the lowest first), steps in zigzag.
  */
-export function toLink(drawing: Drawing): string {
+export function toLink(drawing: Drawing, kind: keyof typeof PREFIXES = "drawing"): string {
   const out: number[] = [];
   const write = (value: number) => {
     for (; value > 127; value >>>= 7) out.push((value & 127) | 128);
@@ -56,25 +56,33 @@ export function toLink(drawing: Drawing): string {
   }
   const packed = deflateSync(Uint8Array.from(out), { level: 9 });
   const text = btoa(Array.from(packed, (byte) => String.fromCharCode(byte)).join(""));
-  return PREFIX + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return PREFIXES[kind] + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The drawing in the hash of a link, with or without its #; null where it is none. Throws a LinkError. */
-export function fromLink(hash: string): Drawing | null {
+/** What a link holds. */
+export interface Linked {
+  readonly drawing: Drawing;
+  /** Whether it is half of one, to be finished by whoever opens it. */
+  readonly isChallenge: boolean;
+}
+
+/** What the hash of a link holds, with or without its #; null where it is none. Throws a LinkError. */
+export function fromLink(hash: string): Linked | null {
   const given = hash.startsWith("#") ? hash : `#${hash}`;
-  if (!/^#d\d*\./.test(given)) return null;
-  if (!given.startsWith(PREFIX)) throw new LinkError("The link is of another version of the studio; update this one.");
+  if (!/^#[cd]\d*\./.test(given)) return null;
+  const isChallenge = given.startsWith(PREFIXES.challenge);
+  if (!isChallenge && !given.startsWith(PREFIXES.drawing)) throw new LinkError("The link is of another version of the studio; update this one.");
   if (given.length > LONGEST_HASH) throw new LinkError(`The link's drawing is too large (${LIMITS}).`);
   let data: Uint8Array;
   try {
-    const text = atob(given.slice(PREFIX.length).replaceAll("-", "+").replaceAll("_", "/"));
+    const text = atob(given.slice(PREFIXES.drawing.length).replaceAll("-", "+").replaceAll("_", "/"));
     data = unpacked(Uint8Array.from(text, (character) => character.charCodeAt(0)), "deflate", MOST_BYTES);
   } catch {
     throw new LinkError(DAMAGED);
   }
   if (data.length > MOST_BYTES) throw new LinkError(`The link's drawing is too large (${LIMITS}).`);
   try {
-    return parsed(data);
+    return { drawing: parsed(data), isChallenge };
   } catch (error) {
     throw error instanceof LinkError ? error : new LinkError(DAMAGED);
   }

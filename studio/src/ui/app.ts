@@ -25,6 +25,8 @@ export interface App {
   readonly tool: Cell<Tool>;
   /** What is redrawn instead of the canvas; null = the canvas. */
   readonly input: Cell<Drawing | null>;
+  /** Half a drawing of a link, on the page, that is to be finished; null = none. */
+  readonly challenge: Cell<Drawing | null>;
   /** What Wander draws; null = anything. */
   readonly wanted: Cell<string | null>;
   readonly sheet: Sheet;

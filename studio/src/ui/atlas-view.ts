@@ -1,3 +1,4 @@
+import { lengthOf } from "../core/geometry";
 import type { Point } from "../core/types";
 
 const MOST = 40;
@@ -49,6 +50,21 @@ export class AtlasWindow {
     const within = (value: number): number => Math.min(1, Math.max(0, value));
     this.centre = this.zoom === 1 ? [0.5, 0.5] : [within(x), within(y)];
   }
+}
+
+/** Places at even steps along a path, both ends among them; of a path of one place that one. */
+export function alongPath(path: readonly Point[], count: number): Point[] {
+  const reached = path.map((_, index) => lengthOf([path.slice(0, index + 1)]));
+  const whole = reached.at(-1) ?? 0;
+  let at = 0;
+  return Array.from({ length: count }, (_, step): Point => {
+    const wanted = (whole * step) / Math.max(1, count - 1);
+    while (at < path.length - 2 && reached[at + 1]! < wanted) at++;
+    const [from, to] = [path[at]!, path[at + 1] ?? path[at]!];
+    const side = (reached[at + 1] ?? 0) - reached[at]!;
+    const share = side > 0 ? Math.min(1, (wanted - reached[at]!) / side) : 0;
+    return [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
+  });
 }
 
 /** Index of the drawing nearest to a place. */

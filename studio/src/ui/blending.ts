@@ -1,3 +1,12 @@
+import { levelBetween } from "../core/flow";
+import { BETWEEN } from "../core/types";
+
+/** Noise level among four corners: along a side as between its two corners, most in the middle. */
+export function levelAmong(x: number, y: number): number {
+  const [across, down] = [levelBetween(x), levelBetween(y)];
+  return across + down - (across * down) / BETWEEN;
+}
+
 /** Spherical interpolation: the direction turns evenly from one code to the other, the length changes evenly. */
 export function slerp(from: Float32Array, to: Float32Array, t: number): Float32Array {
   const [a, b] = [norm(from), norm(to)];

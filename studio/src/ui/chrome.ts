@@ -116,8 +116,9 @@ export function mountTools(app: App): void {
   const whole = iconButton("whole", "Show all of the page", "0", () => app.paper.refit());
   app.paper.isMoved.follow((isMoved) => (whole.hidden = !isMoved));
   const rule = (): HTMLElement => h("span", { class: "rule", "aria-hidden": "true" });
+  const select = tool("select", "Select, move and scale strokes", "V");
   const [pen, eraser] = [tool("pen", "Pen", "P"), tool("eraser", "Eraser", "E")];
-  find("#tools").append(pen, eraser, rule(), undo, redo, clear, rule(), add, keep, replay, whole);
+  find("#tools").append(pen, select, eraser, rule(), undo, redo, clear, rule(), add, keep, replay, whole);
   app.sheet.ink.follow((ink) => {
     undo.disabled = !app.sheet.canUndo;
     redo.disabled = !app.sheet.canRedo;

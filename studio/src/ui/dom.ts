@@ -32,6 +32,17 @@ export function find<T extends Element = HTMLElement>(selector: string): T {
   return element;
 }
 
+/** The step of an arrow key; undefined for other keys. */
+export function arrow({ key }: KeyboardEvent, step: number): readonly [number, number] | undefined {
+  const steps: Record<string, readonly [number, number]> = {
+    ArrowLeft: [-step, 0],
+    ArrowRight: [step, 0],
+    ArrowUp: [0, -step],
+    ArrowDown: [0, step],
+  };
+  return steps[key];
+}
+
 let count = 0;
 
 /** For labels and descriptions that name an element. */

@@ -6,6 +6,7 @@ const GROUPS: readonly (readonly [string, readonly (readonly [keys: readonly str
     "Canvas",
     [
       [["P"], "Pen"],
+      [["V"], "Select strokes: drag to move them, the corner to scale them; then arrows, +, − and Delete"],
       [["E"], "Eraser"],
       [["Ctrl", "Z"], "Undo"],
       [["Shift", "Ctrl", "Z"], "Redo"],

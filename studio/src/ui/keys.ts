@@ -42,6 +42,7 @@ function plainKey(app: App, views: Record<ViewName, View>, key: string, event: K
   if (view) return () => (app.view.value = view);
   const acts: Record<string, () => void> = {
     p: () => (app.tool.value = "pen"),
+    v: () => (app.tool.value = "select"),
     e: () => (app.tool.value = "eraser"),
     x: () => app.clear(),
     k: () => app.keepCanvas(),

@@ -2,15 +2,16 @@ import { boundsOf } from "../core/geometry";
 import type { Drawing, Point } from "../core/types";
 import { drawInk, lineWidth, roundPen, widthAt } from "./brush";
 import { Cell } from "./cell";
-import { clearCanvas, fitCanvas, h } from "./dom";
+import { arrow, clearCanvas, fitCanvas, h } from "./dom";
 import { type Area, erased, type Ink, inkOf, type InkStroke, type PageView, toPage, viewOf } from "./ink";
 import { followPen, type Touch } from "./pen";
 import { Replay } from "./replay";
+import { Selection } from "./selection";
 import type { Sheet } from "./sheet";
 import { onPalette, palette, wantsStillness } from "./theme";
 import { eachFrame } from "./ticker";
 
-export type Tool = "pen" | "eraser";
+export type Tool = "pen" | "select" | "eraser";
 
 /** Points nearer to the last one than this add nothing, in page units. */
 const APART = 1.4;
@@ -40,7 +41,8 @@ export class Paper {
   private stopMoving: (() => void) | null = null;
   private points: Point[] = [];
   private pressure: number[] = [];
-  private mode: "idle" | "drawing" | "erasing" = "idle";
+  private mode: "idle" | "drawing" | "erasing" | "selecting" = "idle";
+  private readonly selection: Selection;
   private beforeErasing: Ink = [];
   private proposal: Replay | null = null;
   private stopGhost: (() => void) | null = null;
@@ -52,6 +54,7 @@ export class Paper {
     private readonly sheet: Sheet,
     private readonly tool: Cell<Tool>,
   ) {
+    this.selection = new Selection(sheet);
     element.append(this.base, this.ghost, this.live, this.crosshair);
     followPen(element, {
       begin: (touch, erases) => {
@@ -71,7 +74,11 @@ export class Paper {
     new ResizeObserver(() => this.refit()).observe(element);
     sheet.ink.watch((ink, before) => this.inkChanged(ink, before));
     element.dataset["empty"] = String(sheet.ink.value.length === 0);
-    tool.follow((value) => (element.dataset["tool"] = value));
+    tool.follow((value) => {
+      element.dataset["tool"] = value;
+      this.selection.none();
+      this.repaintLive();
+    });
     onPalette(() => this.repaint());
     element.addEventListener("keydown", (event) => this.key(event));
     element.addEventListener("blur", () => this.leaveKeyboard());
@@ -187,7 +194,7 @@ export class Paper {
     return lineWidth(this.view.scale);
   }
 
-  private context(canvas: HTMLCanvasElement, colour: "person" | "ghost"): CanvasRenderingContext2D {
+  private context(canvas: HTMLCanvasElement, colour: "person" | "model" | "ghost"): CanvasRenderingContext2D {
     const { context } = fitCanvas(canvas);
     const density = canvas.width / Math.max(1, canvas.clientWidth);
     const { scale, x, y } = this.view;
@@ -202,9 +209,15 @@ export class Paper {
     drawInk(this.context(this.base, "person"), this.sheet.ink.value, this.line, palette());
     clearCanvas(fitCanvas(this.ghost).context);
     this.proposal?.repaint(this.context(this.ghost, "ghost"), this.line);
+    this.repaintLive();
+    this.moveCrosshair();
+  }
+
+  /** The stroke that is being drawn, or the strokes that are chosen. */
+  private repaintLive(): void {
     clearCanvas(fitCanvas(this.live).context);
     if (this.mode === "drawing") this.drawLive(0);
-    this.moveCrosshair();
+    else if (this.tool.value === "select") this.selection.paint(this.context(this.live, "model"), 1 / this.view.scale);
   }
 
   private inkChanged(ink: Ink, before: Ink): void {
@@ -219,10 +232,13 @@ export class Paper {
   private begin(touch: Touch, erases: boolean): void {
     this.endMoving();
     const at = toPage(this.view, touch.x, touch.y);
-    this.mode = erases ? "erasing" : "drawing";
+    const selects = !erases && this.tool.value === "select";
+    this.mode = erases ? "erasing" : selects ? "selecting" : "drawing";
     this.points = [at];
     this.pressure = touch.pressure === null ? [] : [touch.pressure];
-    if (erases) {
+    if (selects) {
+      this.selection.begin(at, 1 / this.view.scale);
+    } else if (erases) {
       this.beforeErasing = this.sheet.ink.value;
       this.erase(at, at);
     } else {
@@ -232,6 +248,11 @@ export class Paper {
 
   private move(touches: readonly Touch[]): void {
     if (this.mode === "idle") return;
+    if (this.mode === "selecting") {
+      const { x, y } = touches.at(-1)!;
+      this.selection.move(toPage(this.view, x, y));
+      return this.repaintLive();
+    }
     const from = this.points.length;
     for (const { x, y, pressure } of touches) {
       const at = toPage(this.view, x, y);
@@ -259,12 +280,16 @@ export class Paper {
       // Erasing is one step to undo, however many strokes it took.
       this.sheet.ink.value = this.beforeErasing;
       this.sheet.change(after);
+    } else if (mode === "selecting") {
+      this.selection.end(1 / this.view.scale);
+      this.repaintLive();
     }
     if (mode !== "idle") this.onPenUp();
   }
 
   private cancel(): void {
     if (this.mode === "erasing") this.sheet.ink.value = this.beforeErasing;
+    if (this.mode === "selecting") this.selection.cancel();
     this.forget();
     this.onPenUp();
   }
@@ -305,15 +330,14 @@ export class Paper {
   }
 
   private key(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    const step = event.shiftKey ? 40 : 10;
-    const moves: Record<string, readonly [number, number]> = {
-      ArrowLeft: [-step, 0],
-      ArrowRight: [step, 0],
-      ArrowUp: [0, -step],
-      ArrowDown: [0, step],
-    };
-    const move = moves[event.key];
+    if (event.altKey || event.defaultPrevented) return;
+    if (this.tool.value === "select" && this.selectionKey(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return this.repaint();
+    }
+    if (event.ctrlKey || event.metaKey) return;
+    const move = arrow(event, event.shiftKey ? 40 : 10);
     if (event.key === " ") {
       if (this.keyboard === "down") this.liftKeyboard();
       else this.keyboard = this.keyboard === "off" ? "up" : this.lowerKeyboard();
@@ -328,6 +352,25 @@ export class Paper {
     event.preventDefault();
     event.stopPropagation();
     this.moveCrosshair();
+  }
+
+  /** Keys for what is chosen; whether it was one. */
+  private selectionKey(event: KeyboardEvent): boolean {
+    const { selection } = this;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key !== "a") return false;
+      selection.all();
+      return true;
+    }
+    if (selection.isEmpty) return false;
+    const move = arrow(event, event.shiftKey ? 40 : 10);
+    if (move) selection.nudge(...move);
+    else if (event.key === "+" || event.key === "=") selection.scale(1.1);
+    else if (event.key === "-") selection.scale(1 / 1.1);
+    else if (event.key === "Delete" || event.key === "Backspace") selection.remove();
+    else if (event.key === "Escape") selection.none();
+    else return false;
+    return true;
   }
 
   private lowerKeyboard(): "down" {

@@ -100,7 +100,8 @@ export class SourceSlot {
     const source = this.source.value;
     if (source.kind !== "category" || this.shown?.category === source.category) return;
     const settings = drawSettings(this.app.settings.value);
-    const [drawn] = await engine.drawCodes([await codes.of(source)], { samples: 1, seed: 1, settings });
+    const code = await codes.of(source);
+    const [drawn] = await engine.drawCodes([code], { samples: 1, seed: 1, settings, levels: [0] });
     this.shown = { ...drawn![0]!, category: source.category };
     this.show();
   }

@@ -31,6 +31,7 @@ export class Studio implements App {
   readonly view = new Cell<ViewName>(viewInAddress() ?? VIEWS.find((name) => name === stored("view")) ?? "redraw");
   readonly tool = new Cell<Tool>("pen");
   readonly input = new Cell<Drawing | null>(null);
+  readonly challenge = new Cell<Drawing | null>(null);
   readonly wanted = new Cell<string | null>(null);
   readonly status = new Status(find("#status"));
   readonly session = new Session(() => this.status.warn(FULL));
@@ -149,14 +150,18 @@ export class Studio implements App {
   /** Puts the drawing of the page's address on the canvas; what was there goes to the shelf. */
   openLink(): void {
     try {
-      const drawing = fromLink(location.hash);
-      if (!drawing) return;
+      const linked = fromLink(location.hash);
+      if (!linked) return;
+      const drawing = onPage(linked.drawing);
       const before = this.sheet.ink.value;
       const own = drawingOf(before);
       if (before.length > 0) this.session.keep(own, authorOf(before));
-      this.continueOn(drawing, false, "person");
+      this.continueOn(drawing, true, "person");
+      this.challenge.value = linked.isChallenge ? drawing : null;
+      if (linked.isChallenge) this.view.value = "finish";
       const was = before.length > 0 ? " What you had is on the shelf." : "";
-      this.notice = `The drawing of the link is on the canvas.${was}`;
+      const what = linked.isChallenge ? "Half a drawing is on the canvas: finish it." : "The drawing of the link is on the canvas.";
+      this.notice = `${what}${was}`;
       this.status.say(this.notice);
     } catch (error) {
       this.notice = sentenceOf(error);

@@ -1,7 +1,7 @@
-import type { DrawSettings } from "../../core/types";
+import { levelBetween } from "../../core/flow";
 import type { Engine } from "../../engine/api";
 import type { App, View } from "../app";
-import { slerp, slerpAmong } from "../blending";
+import { levelAmong, slerp, slerpAmong } from "../blending";
 import { h } from "../dom";
 import { choice } from "../fields";
 import { MODEL_FRAME } from "../frames";
@@ -195,40 +195,44 @@ export class BlendView implements View {
       this.latestMiddle.run(async (signal) => {
         const [a, b] = await Promise.all(this.sources.map((source) => codes.of(source)));
         if (signal.aborted || !a || !b) return;
-        const code = slerp(a, b, share);
-        const settings = drawSettings(this.app.settings.value);
-        const drawn = await engine.drawCodes([code], { samples: 1, seed: SEED, settings, signal });
+        const drawn = await engine.drawCodes([slerp(a, b, share)], {
+          samples: 1,
+          seed: SEED,
+          settings: drawSettings(this.app.settings.value),
+          levels: [levelBetween(share)],
+          signal,
+        });
         if (!signal.aborted) middle.show(drawn[0]![0]!, { frame: MODEL_FRAME, at: "end" });
       }),
     );
   }
 
   private drawWay(engine: Engine, [a, b]: readonly Float32Array[], signal: AbortSignal): Promise<void> {
-    const between = this.way.map((_, step) => slerp(a!, b!, step / (STEPS - 1)));
-    return this.drawTiles(engine, between, this.way, drawSettings(this.app.settings.value), signal);
+    const shares = this.way.map((_, step) => step / (STEPS - 1));
+    const codes = shares.map((share) => slerp(a!, b!, share));
+    return this.drawTiles(engine, codes, shares.map(levelBetween), this.way, signal);
   }
 
   private drawGrid(engine: Engine, corners: readonly Float32Array[], signal: AbortSignal): Promise<void> {
     const [a, b, c, d] = corners;
-    const at = (index: number): number => index / (SIDE - 1);
-    const among = this.grid.map((_, index) =>
-      slerpAmong([a!, b!, c!, d!], at(index % SIDE), at(Math.floor(index / SIDE))),
-    );
-    return this.drawTiles(engine, among, this.grid, drawSettings(this.app.settings.value), signal);
+    const places = this.grid.map((_, index) => [index % SIDE, Math.floor(index / SIDE)].map((at) => at / (SIDE - 1)));
+    const codes = places.map(([x, y]) => slerpAmong([a!, b!, c!, d!], x!, y!));
+    return this.drawTiles(engine, codes, places.map(([x, y]) => levelAmong(x!, y!)), this.grid, signal);
   }
 
   private async drawTiles(
     engine: Engine,
     codes: readonly Float32Array[],
+    levels: readonly number[],
     tiles: readonly Tile[],
-    settings: DrawSettings,
     signal: AbortSignal,
   ): Promise<void> {
     tiles.forEach((tile) => tile.expect());
     await engine.drawCodes(codes, {
       samples: 1,
       seed: SEED,
-      settings,
+      settings: drawSettings(this.app.settings.value),
+      levels,
       signal,
       onDrawing: (code, _, drawing) => signal.aborted || tiles[code]?.show(drawing, { frame: MODEL_FRAME }),
     });

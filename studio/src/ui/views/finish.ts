@@ -2,6 +2,7 @@ import { frameOf } from "../../core/geometry";
 import type { Drawing, Stroke } from "../../core/types";
 import type { Completion, Engine } from "../../engine/api";
 import type { App, View } from "../app";
+import { compare } from "../challenge";
 import { CategoryField } from "../category";
 import { h } from "../dom";
 import { choice } from "../fields";
@@ -12,6 +13,7 @@ import { differing } from "../proposals";
 import { otherDrawings, seed } from "../seeds";
 import { drawSettings } from "../settings";
 import { Tile } from "../tile";
+import { thumbnail } from "../thumbnail";
 import { isTracing } from "../tracing";
 
 const WAYS = 6;
@@ -32,7 +34,9 @@ export class FinishView implements View {
   private readonly turns: HTMLInputElement;
   private readonly opinion = h("p", { class: "opinion", role: "status", "data-testid": "opinion" });
   private readonly take: HTMLButtonElement;
+  private readonly challenge = h("div", { class: "source", hidden: true, "data-testid": "challenge" });
   private readonly latest = new Latest();
+  private readonly comparing = new Latest();
   private ways: readonly (readonly Stroke[])[] = [];
   private chosen = 0;
   private seen = false;
@@ -78,6 +82,7 @@ export class FinishView implements View {
     this.element = h(
       "div",
       { class: "view finish" },
+      this.challenge,
       h(
         "div",
         { class: "stage" },
@@ -120,6 +125,10 @@ export class FinishView implements View {
         ),
       ),
     );
+    app.challenge.follow((half) => {
+      this.showChallenge(half);
+      this.request();
+    });
     app.settled.watch(() => this.request());
     seed.watch(() => this.request());
     app.settings.watch((now, before) => now.temperature !== before.temperature && this.request());
@@ -164,6 +173,33 @@ export class FinishView implements View {
     return true;
   }
 
+  /** While one finishes half a drawing, the model keeps its own ending to itself. */
+  private showChallenge(half: Drawing | null): void {
+    const { app } = this;
+    this.challenge.hidden = half === null;
+    this.element.dataset["challenged"] = String(half !== null);
+    if (half === null) return;
+    const end = (): void => void (app.challenge.value = null);
+    this.challenge.replaceChildren(
+      thumbnail(half, "person"),
+      h("span", {}, half.category === undefined ? "Finish this drawing." : `Finish this: ${half.category}.`),
+      h(
+        "button",
+        { class: "button primary", type: "button", "data-testid": "compare", onclick: () => this.compare(half) },
+        "Compare with the model's",
+      ),
+      h("button", { class: "icon-button", type: "button", "aria-label": "End the challenge", onclick: end }, icon("close")),
+    );
+  }
+
+  private compare(half: Drawing): void {
+    const { app } = this;
+    const model = app.model.value;
+    if (model.kind !== "ready") return app.status.say("The model is not ready yet.");
+    if (app.settled.value.length === 0) return app.status.say("The canvas is empty; finish the drawing first.");
+    app.attempt(this.comparing.run((signal) => compare(app, model.engine, half, signal)));
+  }
+
   private forget(): void {
     this.ways = [];
     this.take.disabled = true;
@@ -177,7 +213,7 @@ export class FinishView implements View {
     this.forget();
     this.opinion.textContent = "";
     this.element.dataset["empty"] = String(started.strokes.length === 0);
-    if (started.strokes.length === 0) {
+    if (started.strokes.length === 0 || this.app.challenge.value) {
       this.latest.abort();
       this.tiles.forEach((tile) => tile.empty());
     } else if (model.kind === "ready" && !this.missing(model.engine)) {
@@ -213,8 +249,12 @@ export class FinishView implements View {
       const isTheirs = this.app.settled.value.at(-1)?.by === "person";
       const stroke = additions[0]?.[0];
       this.tiles.forEach((tile) => tile.empty());
-      this.opinion.textContent =
-        isFinished || !stroke ? "The model thinks that it is done." : isTheirs ? "" : "It is your turn.";
+      const isDone = isFinished || !stroke;
+      this.opinion.textContent = isDone ? "The model thinks that it is done." : isTheirs ? "" : "It is your turn.";
+      if (isDone) {
+        const take = (): void => this.app.takeWithYou();
+        this.opinion.append(" ", h("button", { class: "button quiet", type: "button", onclick: take }, "Take it with you"));
+      }
       if (isTheirs && stroke && !isFinished) this.add([stroke]);
       return;
     }

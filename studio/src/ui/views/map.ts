@@ -1,9 +1,9 @@
-import type { Drawing, Point } from "../../core/types";
+import { BETWEEN, type Drawing, type Point } from "../../core/types";
 import type { AtlasInfo, Engine, Place } from "../../engine/api";
 import { AtlasWindow, categoryCentres, nearestTo } from "../atlas-view";
 import type { App, View } from "../app";
 import { categoryColour } from "../colours";
-import { clearCanvas, fitCanvas, h } from "../dom";
+import { arrow, clearCanvas, fitCanvas, h } from "../dom";
 import { icon } from "../icons";
 import { modelDrawing } from "../ink";
 import { MODEL_FRAME } from "../frames";
@@ -12,6 +12,7 @@ import { drawSettings } from "../settings";
 import { onPalette, palette } from "../theme";
 import { thumbnail } from "../thumbnail";
 import type { Tile } from "../tile";
+import { Walk } from "../walk";
 
 const NEIGHBOURS = 6;
 /** The pointer has to rest so long before the model draws, in milliseconds. */
@@ -45,9 +46,14 @@ export class MapView implements View {
   private seen = false;
   private readonly fingers = new Map<number, Point>();
   private dragged = 0;
+  private readonly walk: Walk;
+  /** Whether a path is being drawn. */
+  private walking = false;
+  private next: Point | null = null;
 
   constructor(private readonly app: App) {
     this.canvas = h("canvas", { "aria-hidden": "true" });
+    this.walk = new Walk(app);
     this.live = app.newTile("What the model draws at this place");
     this.card.append(
       this.cardName,
@@ -66,7 +72,7 @@ export class MapView implements View {
         class: "map-surface",
         role: "application",
         tabindex: "0",
-        "aria-label": "Map of drawings. Arrow keys move over it, plus and minus zoom, Enter takes what is drawn there.",
+        "aria-label": "Map of drawings. Arrow keys move over it, plus and minus zoom, Enter takes what is drawn there; while walking, Enter begins and ends the path.",
         "data-testid": "map",
       },
       this.canvas,
@@ -89,6 +95,7 @@ export class MapView implements View {
         "div",
         { class: "map-stage" },
         this.surface,
+        this.walkButton(),
         h(
           "div",
           { class: "map-zoom" },
@@ -100,7 +107,7 @@ export class MapView implements View {
           }),
         ),
       ),
-      h("div", { class: "controls" }, this.about, this.near),
+      h("div", { class: "controls" }, this.about, this.near, this.walk.element),
     );
     this.listen();
     new ResizeObserver(() => this.repaintSoon()).observe(this.surface);
@@ -132,9 +139,49 @@ export class MapView implements View {
 
   leave(): void {
     this.seen = false;
-    this.latestLive.abort();
     this.latestPlace.abort();
+    this.walking = false;
+    this.walk.leave();
     this.hideCard();
+  }
+
+  private walkButton(): HTMLElement {
+    const { isOn } = this.walk;
+    const button = h(
+      "button",
+      { class: "button map-walk", type: "button", "data-testid": "walk-on", onclick: () => (isOn.value = !isOn.value) },
+      icon("walk"),
+      "Walk",
+    );
+    isOn.follow((walks) => {
+      button.setAttribute("aria-pressed", String(walks));
+      this.surface.dataset["walk"] = String(walks);
+      this.about.hidden = walks;
+      this.near.hidden = walks || this.own === null;
+      this.hideCard();
+    });
+    return button;
+  }
+
+  private beginWalk(place: Point): void {
+    this.walking = true;
+    this.walk.forget();
+    this.look(place);
+  }
+
+  private endWalk(): void {
+    const model = this.app.model.value;
+    this.walking = false;
+    this.hideCard();
+    if (model.kind === "ready") this.app.attempt(this.walk.end(model.engine));
+  }
+
+  /** Draws at the newest place of a walk, then at where it has gone meanwhile. */
+  private async follow(engine: Engine, signal: AbortSignal): Promise<void> {
+    for (let place = this.next; place !== null && !signal.aborted; place = this.next) {
+      this.next = null;
+      await this.drawAt(engine, place, undefined, signal);
+    }
   }
 
   private describe({ categoryIds, categories, places, drawnBy, drawings }: AtlasInfo): void {
@@ -176,7 +223,8 @@ export class MapView implements View {
     const atlas = this.atlas!;
     this.own = place;
     this.pin.replaceChildren(thumbnail(drawing, "person"));
-    this.pin.hidden = this.near.hidden = false;
+    this.pin.hidden = false;
+    this.near.hidden = this.walk.isOn.value;
     const names = [...new Set(place.neighbours.map(({ index }) => atlas.drawings[index]!.category ?? ""))];
     this.nearTitle.textContent = `Nearest to yours, drawn ${atlas.drawnBy === "people" ? "by people" : "by the model"}`;
     this.app.tell(`Your drawing lies among ${names.slice(0, 3).join(", ")}.`);
@@ -224,6 +272,7 @@ export class MapView implements View {
     });
     context.globalAlpha = 1;
     this.paintOwn(context, radius);
+    this.paintWalk(context);
     this.paintLabels(context, width, height, chosen);
     this.paintProbe(context, radius);
   }
@@ -244,6 +293,21 @@ export class MapView implements View {
       context.stroke();
     }
     this.pin.style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  private paintWalk(context: CanvasRenderingContext2D): void {
+    const [first, ...rest] = this.walk.path.map((place) => this.window.toScreen(...place));
+    if (!first) return;
+    context.strokeStyle = context.fillStyle = palette().model;
+    context.lineWidth = 3;
+    context.lineJoin = context.lineCap = "round";
+    context.beginPath();
+    context.arc(...first, 5, 0, 2 * Math.PI);
+    context.fill();
+    context.beginPath();
+    context.moveTo(...first);
+    for (const place of rest) context.lineTo(...place);
+    context.stroke();
   }
 
   /** As many names as there is room for, the chosen category's first. */
@@ -308,10 +372,16 @@ export class MapView implements View {
       this.cardNear.replaceChildren(thumbnail(drawing, atlas.drawnBy === "people" ? "person" : "model"));
       app.tell(drawing.category ?? "");
     }
-    this.live.expect();
+    if (this.walking) this.walk.path.push(place);
+    else this.live.expect();
     this.placeCard(place);
     this.repaintSoon();
     window.clearTimeout(this.timer);
+    this.next = place;
+    if (this.walking) {
+      if (!this.latestLive.busy) app.attempt(this.latestLive.run((signal) => this.follow(model.engine, signal)));
+      return;
+    }
     this.timer = window.setTimeout(() => {
       app.attempt(this.latestLive.run((signal) => this.drawAt(model.engine, place, drawing.category, signal)));
     }, REST);
@@ -325,11 +395,15 @@ export class MapView implements View {
       samples: 1,
       seed: 1,
       settings,
+      levels: [BETWEEN],
       signal,
-      onRow: (_, __, soFar) => signal.aborted || this.live.grow(soFar, MODEL_FRAME),
+      ...(!this.walking && {
+        onRow: (_: number, __: number, soFar: Drawing) => signal.aborted || this.live.grow(soFar, MODEL_FRAME),
+      }),
     });
     if (signal.aborted) return;
-    this.live.show({ ...drawn[0]![0]!, ...(category !== undefined && { category }) }, { frame: MODEL_FRAME });
+    const named = { ...drawn[0]![0]!, ...(category !== undefined && { category }) };
+    this.live.show(named, { frame: MODEL_FRAME, at: this.walking ? "end" : "begin" });
   }
 
   private placeCard(place: Point): void {
@@ -371,7 +445,11 @@ export class MapView implements View {
       surface.setPointerCapture(event.pointerId);
       this.fingers.set(event.pointerId, at(event));
       this.dragged = 0;
-      if (event.pointerType !== "mouse") this.look(this.window.toPlace(...at(event)));
+      if (this.fingers.size > 1 && this.walking) {
+        this.walking = false;
+        this.walk.forget();
+      } else if (this.walk.isOn.value && this.fingers.size === 1) this.beginWalk(this.window.toPlace(...at(event)));
+      else if (event.pointerType !== "mouse") this.look(this.window.toPlace(...at(event)));
     });
     surface.addEventListener("pointermove", (event) => {
       if (this.card.contains(event.target as Node) && this.fingers.size === 0) return;
@@ -379,6 +457,8 @@ export class MapView implements View {
     });
     const lift = (event: PointerEvent): void => {
       const was = this.fingers.delete(event.pointerId);
+      if (was && this.walking) return this.endWalk();
+      if (this.walk.isOn.value) return;
       if (was && event.type === "pointerup" && event.pointerType === "mouse" && this.dragged < 4) this.take();
     };
     surface.addEventListener("pointerup", lift);
@@ -404,6 +484,8 @@ export class MapView implements View {
       this.window.zoomBy(apart([x, y]) / apart(before), (x + other[0]) / 2, (y + other[1]) / 2);
       this.window.panBy((x - before[0]) / 2, (y - before[1]) / 2);
       this.hideCard();
+    } else if (this.walking) {
+      this.look(this.window.toPlace(x, y));
     } else if (event.pointerType === "mouse") {
       this.window.panBy(x - before[0], y - before[1]);
       if (this.dragged >= 4) this.hideCard();
@@ -415,19 +497,14 @@ export class MapView implements View {
 
   private pressed(event: KeyboardEvent): void {
     if (event.target !== this.surface || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = (event.shiftKey ? 0.08 : 0.02) / this.window.zoom;
-    const moves: Record<string, Point> = {
-      ArrowLeft: [-step, 0],
-      ArrowRight: [step, 0],
-      ArrowUp: [0, -step],
-      ArrowDown: [0, step],
-    };
-    const move = moves[event.key];
+    const move = arrow(event, (event.shiftKey ? 0.08 : 0.02) / this.window.zoom);
     if (move) {
       const [x, y] = this.probe ?? this.own?.at ?? [0.5, 0.5];
       this.moveProbe([x + move[0], y + move[1]]);
     } else if (event.key === "+" || event.key === "=") this.zoomAtMiddle(1.6);
     else if (event.key === "-") this.zoomAtMiddle(1 / 1.6);
+    else if (event.key === "Enter" && this.walking) this.endWalk();
+    else if (event.key === "Enter" && this.walk.isOn.value) this.beginWalk(this.probe ?? this.own?.at ?? [0.5, 0.5]);
     else if (event.key === "Enter") this.take();
     else if (event.key === "Escape") this.hideCard();
     else return;
