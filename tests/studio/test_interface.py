@@ -106,7 +106,7 @@ def test_turns_are_saved_in_two_colours(browser: Browser, address: str) -> None:
         svg = studio.saved("export-svg").read_text()
         assert svg.index('stroke="#222226"') < svg.index('stroke="#1767ad"')
         with Image.open(studio.saved("export-gif")) as film:
-            film.seek(film.n_frames - 1)
+            film.seek(getattr(film, "n_frames", 1) - 1)
             blue = np.asarray(film.convert("RGB"), int) @ [-1, 0, 1]
         assert (blue > 100).any()
         assert (blue <= 4).any()
@@ -190,7 +190,7 @@ def test_a_walk_on_the_map_is_a_film_and_a_strip(browser: Browser, address: str)
         studio.page.mouse.up()
         studio.get("walk").wait_for()
         with Image.open(studio.saved("walk-gif")) as film:
-            assert film.n_frames == 46
+            assert getattr(film, "n_frames", 1) == 46
             assert film.info["loop"] == 0
         assert len(read_svg(studio.saved("walk-strip"))) == 12 * 4
         studio.get("map").focus()

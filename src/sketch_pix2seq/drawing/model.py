@@ -422,7 +422,8 @@ def streams_of(seed: int, n: int) -> NDArray[np.uint64]:
 
 def any_category(seed: int, n: int, count: int) -> list[int]:
     """Which of ``count`` categories each of n drawings of any category is."""
-    chances = uniform(mixed(np.array([seed ^ 1], np.uint64)) + np.arange(n, dtype=np.uint64))
+    counters = mixed(np.array([seed ^ 1], np.uint64)) + np.arange(n, dtype=np.uint64)
+    chances = uniform(counters.astype(np.uint64))
     return [int(chance * count) for chance in chances]
 
 

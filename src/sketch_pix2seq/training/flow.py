@@ -29,6 +29,7 @@ from sketch_pix2seq.sequence import SequenceSpec, frame_of, mixed, uniform
 from sketch_pix2seq.sketch import FloatArray
 from sketch_pix2seq.training.checkpoint import (
     Progress,
+    check_tensors,
     load_checkpoint,
     optimiser_tensors,
     restore_optimiser,
@@ -288,6 +289,7 @@ def train_flow(
         if told.get("of") == about["of"]:  # that of another network, or set, begins anew
             if told.get("settings") != about["settings"]:
                 raise SettingsError(f"{path} is of a flow with other settings; delete it, or give the same")
+            check_tensors(path, before, flow)
             progress = then
             flow.load_state_dict(named(before, "network."))
             average = named(before, "average.")
