@@ -47,7 +47,7 @@ test: $(VENV)/.dev test-page
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 # `numpy>=2.0` among the dependencies becomes `numpy==2.0.*`, and so on.
 test-oldest:

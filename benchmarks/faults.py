@@ -359,8 +359,8 @@ FAULTS = (
     Fault(
         "a drawing without a point",
         "drawing/sampler.py",
-        "control[:, 2] = slots.at > 0",
-        "control[:, 2] = slots.at >= 0",
+        "control[:, 2] = at > 0",
+        "control[:, 2] = at >= 0",
         "tests/drawing/test_sampler.py::test_drawings_end_or_are_cut_off",
     ),
     Fault(
@@ -394,8 +394,8 @@ FAULTS = (
     Fault(
         "ending costs nothing",
         "drawing/sampler.py",
-        "return -BETA * float(self.missing[drawing])",
-        "return 0.0",
+        "np.where(ended, -BETA * float(self.missing[drawing]), weights)",
+        "np.where(ended, 0.0, weights)",
         "tests/drawing/test_sampler.py::test_a_proposal_is_weighed_by_the_ink_that_it_wastes",
     ),
     Fault(
@@ -429,7 +429,7 @@ FAULTS = (
     Fault(
         "useless strokes not punished",
         "drawing/sampler.py",
-        "(USELESS if gain < USEFUL else 0.0)",
+        "np.where(gain < USEFUL, USELESS, 0.0)",
         "0.0",
         "tests/drawing/test_sampler.py::test_a_proposal_is_weighed_by_the_ink_that_it_wastes",
     ),
@@ -450,8 +450,8 @@ FAULTS = (
     Fault(
         "proposals share their random numbers",
         "drawing/sampler.py",
-        "np.repeat(self.stroke * 64 + self.round, self.each) * 64 + proposals",
-        "np.repeat(self.stroke * 64 + self.round, self.each) * 64 + 0 * proposals",
+        "(self.stroke[drawing] * 64 + self.round[drawing]) * 64 + proposal\n",
+        "(self.stroke[drawing] * 64 + self.round[drawing]) * 64 + 0 * proposal\n",
         "tests/drawing/test_sampler.py::test_of_several_rounds_the_best_is_kept_each_warmer_than_the_one_before",
     ),
 )

@@ -61,7 +61,7 @@ def test_help_of_both(capsys: pytest.CaptureFixture[str]) -> None:
         parsed("--help")
     out = capsys.readouterr().out
     assert "Serve a page" in out
-    assert "Tell how often" in out
+    assert "Report how often" in out
 
 
 def answered(study: Study, participants: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 
 from sketch_pix2seq.model.export import write_flow, write_folder
@@ -56,12 +58,20 @@ def fixed_network(settings: ModelSettings) -> Network:
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A model folder of each kind; those with codes of unit variance have a flow."""
-    root = tmp_path_factory.mktemp("models")
-    for kind, settings in KINDS.items():
-        write_folder(root / kind, fixed_network(settings), CATEGORIES, {"steps": 3})
-        if settings.unit_code:
-            flow = Flow(settings.z_size, len(CATEGORIES), FlowSettings(width=16, blocks=2))
-            fixed_weights(flow)
-            write_flow(root / kind, flow, {"steps": 5})
+    """A model folder of each kind; those with codes of unit variance have a flow. Not to be changed: all of pytest's
+    processes share them, since exporting graphs takes long."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "models"
+    with FileLock(f"{root}.lock"):
+        for kind, settings in KINDS.items():
+            if (root / kind).exists():
+                continue
+            made = base / f"model-{kind}"
+            write_folder(made, fixed_network(settings), CATEGORIES, {"steps": 3})
+            if settings.unit_code:
+                flow = Flow(settings.z_size, len(CATEGORIES), FlowSettings(width=16, blocks=2))
+                fixed_weights(flow)
+                write_flow(made, flow, {"steps": 5})
+            root.mkdir(exist_ok=True)
+            made.rename(root / kind)
     return {kind: root / kind for kind in KINDS}

@@ -93,7 +93,7 @@ def test_what_is_no_classifier_is_named(tmp_path: Path, content: bytes | None) -
 def test_a_model_is_no_classifier() -> None:
     from sketch_pix2seq.drawing.pretrained import bundled_folder
 
-    with pytest.raises(ModelError, match="not a classifier"):
+    with pytest.raises(ModelError, match="not a graph of a model"):
         load_classifier(bundled_folder() / "encoder.onnx")
 
 

@@ -226,6 +226,8 @@ class OnnxRuntime:
             if not path.is_file():
                 raise ModelError(_missing(path))
             weights = FLOW_WEIGHTS if name == FLOW else WEIGHTS
+            if not (self._folder / weights).is_file():
+                raise ModelError(f"{self._folder / weights}: no such file; the model folder is incomplete")
             check_graph(path, weights)
             if weights not in self._checked:
                 check_weights(self._folder / weights)
