@@ -318,13 +318,14 @@ def deferred_stop() -> tuple[list[int], Callable[[], None]]:
     found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: handler for number, handler in found.items() if handler not in (None, signal.SIG_IGN)}
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
     def remember(number: int, _: object) -> None:
         asked.append(number)
         restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            if signal.getsignal(number) is remember:  # what others have set since then stays
+                signal.signal(number, handler)
 
     for number in before:
         signal.signal(number, remember)
