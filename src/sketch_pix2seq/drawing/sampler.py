@@ -64,7 +64,7 @@ class SampleSettings:
     """tau: multiplies the mixture's variance and divides the logits of its Gaussians; 0 = the mean of the likeliest
     Gaussian."""
     pen_temperature: float = SAMPLER["pen_temperature"]
-    """Divides the logits of the pen states. Far below 0.5, drawings hardly ever end."""
+    """Divides the logits of the pen states. Below 1, the pen lifts and ends too seldom, and scribbles on one spot."""
     max_points: int = SAMPLER["max_points"]
     """Drawings are cut off after this many points."""
     proposals: int = SAMPLER["proposals"]
