@@ -113,7 +113,7 @@ def _stable(model: Model, drawn: Callable[[int], list[Sketch]]) -> list[dict[str
     for seed in range(TRIED):
         wanted = drawn(seed)[0]
         others = []
-        for turn in range(2):
+        for turn in range(6):
             with _changed(model, turn):
                 others.append(drawn(seed)[0])
         if all(_alike(wanted, other) for other in others):
